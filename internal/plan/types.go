@@ -1,0 +1,77 @@
+// Package plan decides what happens to each file: from what was rendered last (the base), what is on the disk, and what
+// is rendered now, it makes one list of actions. Dry runs print that list and real runs apply it; nothing else decides.
+package plan
+
+import "io/fs"
+
+// Class says who owns a generated file.
+type Class string
+
+// The classes of a file.
+const (
+	Owned  Class = "owned"  // regenerated; edits are drift
+	Merged Class = "merged" // three-way merged with a person's edits
+	Once   Class = "once"   // seeded, then the person's
+)
+
+// File is a rendered file.
+type File struct {
+	Path     string // relative to the platform's root, with slashes
+	Content  []byte
+	Mode     fs.FileMode
+	Class    Class
+	Template string // name in the template set, for explain
+	// InputHash identifies what the content was made from, so that expensive files need not be made again; may be empty.
+	InputHash string
+	// Provides names a Go method, "Handler.CreateOrder": a once file is not seeded when its folder already declares it.
+	Provides string
+}
+
+// Base is what the last run rendered for a path.
+type Base struct {
+	Class     Class
+	Hash      string // sha256 of the content, hex
+	Content   []byte // only for merged files
+	Mode      fs.FileMode
+	Template  string
+	InputHash string
+}
+
+// Disk is what lies at a path now. A nil Disk means nothing does.
+type Disk struct {
+	Content []byte
+	Mode    fs.FileMode
+}
+
+// Op is what happens to a file.
+type Op string
+
+// The words for a file, as printed.
+const (
+	Create    Op = "create"
+	Update    Op = "update"
+	Merge     Op = "merge"
+	Conflict  Op = "conflict"
+	Delete    Op = "delete"
+	Keep      Op = "keep"
+	Skip      Op = "skip"
+	Identical Op = "identical"
+)
+
+// Action is the decision about one path.
+type Action struct {
+	Path   string
+	Op     Op
+	Class  Class
+	Reason string // why, in a few words; empty when the word says it all
+	// Old is the disk's content, nil when there is none; New is what will be there, nil for delete.
+	Old, New []byte
+	Mode     fs.FileMode
+	// Base is the state to be recorded for the path; nil forgets it.
+	Base *Base
+}
+
+// Plan is the whole of a command's effect on files, sorted by path.
+type Plan struct {
+	Actions []Action
+}
