@@ -30,7 +30,7 @@ type File struct {
 // Base is what the last run rendered for a path.
 type Base struct {
 	Class     Class
-	Hash      string // sha256 of the content, hex
+	Hash      string // of the content, by Hash
 	Content   []byte // only for merged files
 	Mode      fs.FileMode
 	Template  string
@@ -64,11 +64,16 @@ type Action struct {
 	Op     Op
 	Class  Class
 	Reason string // why, in a few words; empty when the word says it all
+	// Owner is the folder whose state records the path, such as "services/orders"; empty for the platform's own.
+	Owner string
 	// Old is the disk's content, nil when there is none; New is what will be there, nil for delete.
 	Old, New []byte
-	Mode     fs.FileMode
+	// Mode is what the file's mode will be.
+	Mode fs.FileMode
 	// Base is the state to be recorded for the path; nil forgets it.
 	Base *Base
+	// Ancestor and Theirs are the other two sides of a conflict whose markers stand in New; Ancestor may be unknown.
+	Ancestor, Theirs []byte
 }
 
 // Plan is the whole of a command's effect on files, sorted by path.
