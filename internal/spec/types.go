@@ -1,10 +1,24 @@
 package spec
 
 import (
+	"sync"
 	"time"
-
-	"github.com/getkin/kin-openapi/openapi3"
 )
+
+// The tags of the fields below are the whole of the rules for one field: the decoder and the JSON Schemas are both made
+// from them, and the schemas' descriptions from the comments.
+//
+//	yaml      the key
+//	default   the value when the key is absent, as it would be written; defaults that depend on something else are
+//	          told in the comment and filled in by fillDefaults
+//	required  "true" when the key must be there
+//	is        the kind of text, one of kinds
+//	enum      the allowed values
+//	range     the least and greatest number or duration
+//	keys      the allowed keys of a map
+//	key       the fields that tell the items of a list apart; the items of a list of text must all differ
+//	with      defaults of the fields below, which then override the type's own
+//	example   a value for the schema
 
 // Model is everything that the declarations of one platform say, checked and with defaults filled in.
 type Model struct {
@@ -15,210 +29,233 @@ type Model struct {
 	Services []*Service
 	// Events holds every schema in contracts/events, by event type.
 	Events map[string]*Event
-}
 
-// Service returns the service of that name, or nil.
-func (m *Model) Service(name string) *Service {
-	for _, s := range m.Services {
-		if s.Name == name {
-			return s
-		}
-	}
-	return nil
+	once  sync.Once
+	index *index
 }
 
 // Platform is platform.yaml: what all services share.
 type Platform struct {
-	Name        string            `yaml:"name"`
-	Namespace   string            `yaml:"namespace"`
-	TrustDomain string            `yaml:"trustDomain"`
-	Registry    string            `yaml:"registry"`
-	Gateway     Gateway           `yaml:"gateway"`
-	Local       Local             `yaml:"local"`
-	Versions    map[string]string `yaml:"versions"`
+	// Name of the platform. It is the first word of image names and of the local stack.
+	Name string `yaml:"name" required:"true" is:"name" example:"shop"`
+	// Namespace in Kubernetes that the services run in. Default: the platform's name.
+	Namespace string `yaml:"namespace" is:"name" example:"shop"`
+	// TrustDomain of the mesh: the first part of every workload's identity, spiffe://<trustDomain>/ns/<namespace>/sa/<service>.
+	TrustDomain string `yaml:"trustDomain" default:"cluster.local" is:"domain"`
+	// Registry that images are pushed to and pulled from, without a scheme. ko.local means images that never leave this machine.
+	Registry string `yaml:"registry" default:"ko.local" is:"registry" example:"registry.example.com/shop"`
+	// Gateway is the platform's way in from outside.
+	Gateway Gateway `yaml:"gateway"`
+	// Local is how the platform runs on a developer's machine.
+	Local Local `yaml:"local"`
+	// Versions pins every part that the platform runs on. A part that is not named here has the version that this release of
+	// the scaffolder was proven with.
+	Versions map[string]string `yaml:"versions" is:"version" keys:"kubernetes,istio,prometheus,alertmanager,grafana,jaeger,loki,kafka,postgres,redis"`
 }
 
 // Gateway is the platform's way in from outside.
 type Gateway struct {
-	Hosts []string `yaml:"hosts"`
+	// Hosts that the gateway answers to, as fully qualified names. Default: <name>.localhost, which resolves to this machine.
+	Hosts []string `yaml:"hosts" is:"host" example:"api.example.com"`
 }
 
 // Local says where the platform listens on a developer's machine.
 type Local struct {
-	PortBase int `yaml:"portBase"`
+	// PortBase is the first of the ports that services listen on when they run as processes of this machine: each service
+	// takes two from here on.
+	PortBase int `yaml:"portBase" default:"18000" range:"1024..60000"`
 }
 
 // Service is one service.yaml.
 type Service struct {
-	Name      string           `yaml:"name"`
-	Owner     string           `yaml:"owner"`
-	Summary   string           `yaml:"summary"`
-	HTTP      HTTP             `yaml:"http"`
-	Database  Database         `yaml:"database"`
-	Cache     Cache            `yaml:"cache"`
-	Calls     map[string]*Call `yaml:"calls"`
-	Events    Events           `yaml:"events"`
-	Externals []External       `yaml:"externals"`
-	Ingress   []string         `yaml:"ingress"`
-	Traffic   Traffic          `yaml:"traffic"`
-	SLO       SLO              `yaml:"slo"`
-	Run       Run              `yaml:"run"`
+	// Name of the service, a DNS label: its folder, its Kubernetes Service and its identity in the mesh have this name.
+	Name string `yaml:"name" required:"true" is:"service" example:"orders"`
+	// Owner is the team that answers for the service; alerts carry it as a label. Default: the platform's name.
+	Owner string `yaml:"owner" is:"label" example:"checkout"`
+	// Summary says in a sentence what the service is for. Default: "The <name> service."
+	Summary string `yaml:"summary" is:"line" example:"Takes orders and drives each to completed or cancelled."`
+	// HTTP is the service's API.
+	HTTP HTTP `yaml:"http"`
+	// Database is the service's own database; no other service can open it.
+	Database Database `yaml:"database"`
+	// Cache is the service's own cache.
+	Cache Cache `yaml:"cache"`
+	// Calls are the synchronous calls to other services, by the callee's name. The mesh refuses every call that is not declared.
+	Calls map[string]*Call `yaml:"calls" is:"service"`
+	// Events are the event types that the service sends and receives.
+	Events Events `yaml:"events"`
+	// Externals are the hosts outside the mesh that the service may reach. The mesh refuses all others.
+	Externals []External `yaml:"externals" key:"host,port"`
+	// Ingress names the operations, by operationId, that can be reached from outside through the gateway.
+	Ingress []string `yaml:"ingress" is:"operation" example:"createOrder"`
+	// Traffic is how the mesh treats requests to the service.
+	Traffic Traffic `yaml:"traffic"`
+	// SLO is how good the service must be: its dashboards and alerts follow from it.
+	SLO SLO `yaml:"slo"`
+	// Run is what the service needs to run.
+	Run Run `yaml:"run"`
 
 	// Dir is the service's folder, relative to the platform's root, with slashes.
 	Dir string `yaml:"-"`
-	// Contract is the parsed OpenAPI document at HTTP.Contract.
+	// Contract is the OpenAPI document at HTTP.Contract. ParseService leaves it nil, Load never does.
 	Contract *Contract `yaml:"-"`
-	// Positions gives the line and column of a field by its path, such as "calls.inventory.timeout".
+	// Positions gives the line and column of a field by its path, such as "calls.inventory.timeout" or "ingress[0]"; see At.
 	Positions map[string]Position `yaml:"-"`
 }
 
-// HTTP is the service's API: its port in the container and its OpenAPI contract, relative to the service's folder.
+// HTTP is the service's API.
 type HTTP struct {
-	Port     int    `yaml:"port"`
-	Contract string `yaml:"contract"`
+	// Port that the API listens on in the container. 9090 is taken by the admin port: metrics, health, pprof.
+	Port int `yaml:"port" default:"8080" range:"1024..65535"`
+	// Contract is the OpenAPI 3.0.3 document of the API, relative to the service's folder.
+	Contract string `yaml:"contract" default:"api/openapi.yaml" is:"path"`
+	// Timeout is how long the service may take to answer a request: its own deadline, which every one of its calls must fit in.
+	Timeout time.Duration `yaml:"timeout" default:"10s" range:"1ms..5m"`
 }
 
-// Database is the service's own database: none or postgres.
+// Database is the service's own database.
 type Database struct {
-	Kind string `yaml:"kind"`
+	// Kind of database. With postgres, the service uses SQLite when it runs as a process of a developer's machine.
+	Kind string `yaml:"kind" default:"none" enum:"none,postgres"`
 }
 
-// Cache is the service's own cache: none or redis.
+// Cache is the service's own cache.
 type Cache struct {
-	Kind string `yaml:"kind"`
+	// Kind of cache.
+	Kind string `yaml:"kind" default:"none" enum:"none,redis"`
 }
 
 // Call is a synchronous dependency on another service.
 type Call struct {
-	Operations  []string      `yaml:"operations"`
-	Timeout     time.Duration `yaml:"timeout"`
-	Retry       Retry         `yaml:"retry"`
-	Concurrency int           `yaml:"concurrency"`
-	OnFailure   string        `yaml:"onFailure"`
+	// Operations of the callee's contract, by operationId. Nothing else of the callee can be called.
+	Operations []string `yaml:"operations" required:"true" is:"operation" example:"getStock"`
+	// Timeout of the whole call with all its attempts. It must be shorter than http.timeout.
+	Timeout time.Duration `yaml:"timeout" default:"1s" range:"1ms..5m"`
+	// Retry bounds the attempts. Only idempotent operations (GET, HEAD, PUT, DELETE, OPTIONS) are ever tried again.
+	Retry Retry `yaml:"retry"`
+	// Concurrency is how many calls to the callee may be under way at once; the rest are refused at once (a bulkhead).
+	Concurrency int `yaml:"concurrency" default:"20" range:"1..10000"`
+	// OnFailure says what becomes of the caller's own request when the call fails: fail it, or degrade the answer.
+	OnFailure string `yaml:"onFailure" default:"fail" enum:"fail,degrade"`
 }
 
-// Retry bounds the attempts of an idempotent call. Attempts counts the first try too.
+// Retry bounds the attempts of an idempotent call.
 type Retry struct {
-	Attempts int           `yaml:"attempts"`
-	PerTry   time.Duration `yaml:"perTry"`
+	// Attempts in all, the first one included. 1 means no retry.
+	Attempts int `yaml:"attempts" default:"2" range:"1..10"`
+	// PerTry is the time limit of one attempt. The call's timeout must have room for all attempts. Default: timeout / attempts.
+	PerTry time.Duration `yaml:"perTry" range:"1ms..5m" example:"300ms"`
 }
 
 // Events are the event types that a service sends and receives.
 type Events struct {
-	Publishes []string `yaml:"publishes"`
-	Consumes  []string `yaml:"consumes"`
+	// Publishes names the event types that the service sends. Each needs a JSON Schema, contracts/events/<type>.json.
+	Publishes []string `yaml:"publishes" is:"event" example:"order.created.v1"`
+	// Consumes names the event types that the service receives. Each needs a service that publishes it.
+	Consumes []string `yaml:"consumes" is:"event" example:"payment.processed.v1"`
 }
 
 // External is a host outside the mesh that the service may reach.
 type External struct {
-	Host string `yaml:"host"`
-	Port int    `yaml:"port"`
-	TLS  string `yaml:"tls"`
+	// Host is a fully qualified name, without scheme or port.
+	Host string `yaml:"host" required:"true" is:"host" example:"api.example.com"`
+	// Port that the host listens on.
+	Port int `yaml:"port" default:"443" range:"1..65535"`
+	// TLS says who encrypts: originate (the service speaks plain HTTP and the mesh adds TLS), passthrough (the service speaks
+	// TLS itself), or none.
+	TLS string `yaml:"tls" default:"originate" enum:"originate,passthrough,none"`
 }
 
 // Traffic is how the mesh treats requests to the service.
 type Traffic struct {
+	// Outlier ejects replicas that fail.
 	Outlier Outlier `yaml:"outlier"`
-	Pool    Pool    `yaml:"pool"`
-	Canary  *Canary `yaml:"canary"`
+	// Pool bounds the connections and requests to the service.
+	Pool Pool `yaml:"pool"`
+	// Canary sends a share of the traffic to another version. Default: no canary.
+	Canary *Canary `yaml:"canary"`
 }
 
 // Outlier ejects replicas that fail.
 type Outlier struct {
-	Consecutive5xx int           `yaml:"consecutive5xx"`
-	Interval       time.Duration `yaml:"interval"`
-	Ejection       time.Duration `yaml:"ejection"`
-	MaxEjected     int           `yaml:"maxEjected"`
+	// Consecutive5xx is how many 5xx answers in a row eject a replica.
+	Consecutive5xx int `yaml:"consecutive5xx" default:"5" range:"1..1000"`
+	// Interval between two looks at the replicas.
+	Interval time.Duration `yaml:"interval" default:"10s" range:"1s..1h"`
+	// Ejection is how long a replica stays out the first time.
+	Ejection time.Duration `yaml:"ejection" default:"30s" range:"1s..1h"`
+	// MaxEjected is the greatest share of the replicas that may be out at once, in percent.
+	MaxEjected int `yaml:"maxEjected" default:"50" range:"0..100"`
 }
 
 // Pool bounds the connections and requests to the service.
 type Pool struct {
-	Connections int `yaml:"connections"`
-	Pending     int `yaml:"pending"`
-	Requests    int `yaml:"requests"`
+	// Connections to the service, at most.
+	Connections int `yaml:"connections" default:"100" range:"1..100000"`
+	// Pending requests that may wait for a connection, at most.
+	Pending int `yaml:"pending" default:"50" range:"1..100000"`
+	// Requests under way, at most.
+	Requests int `yaml:"requests" default:"1000" range:"1..1000000"`
 }
 
 // Canary sends a share of the traffic to another version.
 type Canary struct {
-	Version string `yaml:"version"`
-	Weight  int    `yaml:"weight"`
-	Header  Header `yaml:"header"`
+	// Version that is tried out, the value of its pods' label.
+	Version string `yaml:"version" required:"true" is:"name" example:"v2"`
+	// Weight is the share of the requests that go to it, in percent.
+	Weight int `yaml:"weight" default:"0" range:"0..100"`
+	// Header sends requests that carry it to the canary, whatever the weight. Default: x-canary with the value "true".
+	Header Header `yaml:"header"`
 }
 
 // Header is a request header and its exact value.
 type Header struct {
-	Name  string `yaml:"name"`
-	Value string `yaml:"value"`
+	// Name of the header, in lower case.
+	Name string `yaml:"name" default:"x-canary" is:"header"`
+	// Value that the header must have. Quote it when it looks like a number or true.
+	Value string `yaml:"value" default:"true" is:"line"`
 }
 
 // SLO is how good the service must be.
 type SLO struct {
-	Availability float64       `yaml:"availability"`
-	Latency      Latency       `yaml:"latency"`
-	Window       time.Duration `yaml:"window"`
+	// Availability is the share of requests, in percent, that are answered without a 5xx.
+	Availability float64 `yaml:"availability" default:"99.9" range:"50..99.999"`
+	// Latency is how fast requests must be answered.
+	Latency Latency `yaml:"latency"`
+	// Window that the objectives are measured over. Days may be written: 30d.
+	Window time.Duration `yaml:"window" default:"30d" range:"1d..90d"`
 }
 
-// Latency is the share of requests, in percent, that must be answered within Under.
+// Latency is the share of requests that must be answered within a time.
 type Latency struct {
-	Percentile float64       `yaml:"percentile"`
-	Under      time.Duration `yaml:"under"`
+	// Percentile is that share, in percent.
+	Percentile float64 `yaml:"percentile" default:"99" range:"50..99.999"`
+	// Under is the time that they must be answered within.
+	Under time.Duration `yaml:"under" default:"500ms" range:"1ms..5m"`
 }
 
-// Run is what the service needs to run: replicas, and requests and limits as Kubernetes quantities.
+// Run is what the service needs to run.
 type Run struct {
+	// Replicas bounds the number of pods.
 	Replicas Replicas `yaml:"replicas"`
-	CPU      Quantity `yaml:"cpu"`
-	Memory   Quantity `yaml:"memory"`
+	// CPU is the pod's share of processors, in cores or thousandths of one: 1, 250m.
+	CPU Quantity `yaml:"cpu" is:"cpu" with:"request=50m,limit=500m"`
+	// Memory is the pod's memory, in bytes with a unit: 64Mi, 1Gi.
+	Memory Quantity `yaml:"memory" is:"memory" with:"request=64Mi,limit=128Mi"`
 }
 
 // Replicas bounds the number of pods.
 type Replicas struct {
-	Min int `yaml:"min"`
-	Max int `yaml:"max"`
+	// Min is how many pods run at the least; two survive the loss of a node.
+	Min int `yaml:"min" default:"2" range:"1..1000"`
+	// Max is how many pods the autoscaler may start.
+	Max int `yaml:"max" default:"6" range:"1..1000"`
 }
 
-// Quantity is a Kubernetes resource's request and limit, such as 50m or 64Mi.
+// Quantity is a Kubernetes resource's request and limit.
 type Quantity struct {
+	// Request is what the pod is sure to get.
 	Request string `yaml:"request"`
-	Limit   string `yaml:"limit"`
-}
-
-// Contract is a service's OpenAPI document.
-type Contract struct {
-	// Path is relative to the platform's root.
-	Path string
-	Raw  []byte
-	Doc  *openapi3.T
-	// Operations by operationId.
-	Operations map[string]*Operation
-}
-
-// Operation is one operation of a contract.
-type Operation struct {
-	ID     string
-	Method string // upper case
-	Path   string // as in the contract: /v1/products/{id}
-	Spec   *openapi3.Operation
-}
-
-// Idempotent reports whether repeating the operation is safe by its method (RFC 9110, section 9.2.2).
-func (o *Operation) Idempotent() bool {
-	switch o.Method {
-	case "GET", "HEAD", "PUT", "DELETE", "OPTIONS":
-		return true
-	}
-	return false
-}
-
-// Event is the JSON Schema of one event type.
-type Event struct {
-	Type string // order.created.v1
-	Path string // contracts/events/order.created.v1.json
-	Raw  []byte
-}
-
-// Position is a place in a file; Line and Column count from 1.
-type Position struct {
-	File         string
-	Line, Column int
+	// Limit is what the pod never gets more than.
+	Limit string `yaml:"limit"`
 }

@@ -1,0 +1,66 @@
+package spec
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Contract is a service's OpenAPI document.
+//
+// Load walks its YAML once for what the call graph needs: the operations, and the rules that the platform adds to OpenAPI.
+// The full parse and validation by kin-openapi costs five times that walk (1.2 ms against 0.25 ms for a contract of three
+// operations), so Doc does it only for the contracts that somebody renders or checks, once each.
+type Contract struct {
+	// Path is relative to the platform's root.
+	Path string
+	Raw  []byte
+	// Operations by operationId.
+	Operations map[string]*Operation
+
+	once sync.Once
+	doc  *openapi3.T
+	err  error
+}
+
+// Operation is one operation of a contract.
+type Operation struct {
+	ID     string
+	Method string // upper case
+	Path   string // as in the contract: /v1/products/{id}
+	// Position of the operationId.
+	Position Position
+
+	contract *Contract
+}
+
+// Idempotent reports whether repeating the operation is safe by its method (RFC 9110, section 9.2.2).
+func (o *Operation) Idempotent() bool {
+	switch o.Method {
+	case "GET", "HEAD", "PUT", "DELETE", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+// Doc parses and validates the document, the first time it is called. The error is of type Problems.
+// It may be called by several goroutines at once; the document must not be changed.
+func (c *Contract) Doc() (*openapi3.T, error) {
+	c.once.Do(func() { c.doc, c.err = c.parse() })
+	return c.doc, c.err
+}
+
+// Spec gives the operation as OpenAPI describes it, with references resolved. The error is that of Contract.Doc.
+func (o *Operation) Spec() (*openapi3.Operation, error) {
+	doc, err := o.contract.Doc()
+	if err != nil {
+		return nil, err
+	}
+	if item := doc.Paths.Value(o.Path); item != nil {
+		if op := item.GetOperation(o.Method); op != nil {
+			return op, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %s %s is not in the document", o.contract.Path, o.Method, o.Path)
+}
