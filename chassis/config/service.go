@@ -1,0 +1,63 @@
+package config
+
+import (
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// Service holds the keys that every service has. The tags are the whole documentation of each: key, default, meaning.
+type Service struct {
+	HTTP struct {
+		Addr string `config:"addr" default:":8080" doc:"where the API listens"`
+	} `config:"http"`
+	Admin struct {
+		Addr string `config:"addr" default:":9090" doc:"where metrics, health, profiles and faults are served"`
+	} `config:"admin"`
+	Database struct {
+		URL Secret `config:"url" doc:"postgres://… or sqlite:///path"`
+	} `config:"database"`
+	Kafka struct {
+		Brokers []string `config:"brokers" doc:"host:port of the brokers, separated by commas"`
+	} `config:"kafka"`
+	Redis struct {
+		URL Secret `config:"url" doc:"redis://…"`
+	} `config:"redis"`
+	Calls     map[string]Call `config:"calls" doc:"the services that are called, by name"`
+	Telemetry struct {
+		Endpoint string  `config:"endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"OTLP/HTTP collector; empty exports nothing"`
+		Ratio    float64 `config:"ratio" default:"0.1" doc:"share of traces begun here that are recorded, 0 to 1"`
+	} `config:"telemetry"`
+	Log struct {
+		Level slog.Level `config:"level" default:"info" doc:"debug, info, warn or error"`
+	} `config:"log"`
+	Shutdown struct {
+		Delay   time.Duration `config:"delay" default:"5s" doc:"how long the service answers on after it said that it is not ready"`
+		Timeout time.Duration `config:"timeout" default:"25s" doc:"how long requests under way may take to end"`
+	} `config:"shutdown"`
+	Mesh        bool   `config:"mesh" doc:"true inside the mesh, which retries in the client's stead"`
+	Environment string `config:"environment" doc:"name of the environment, such as production"`
+}
+
+// Call is one service that is called.
+type Call struct {
+	URL string `config:"url" required:"true" doc:"base URL"`
+}
+
+// Validate checks what the types cannot.
+func (s *Service) Validate(c *Check) {
+	c.Must("telemetry.ratio", s.Telemetry.Ratio >= 0 && s.Telemetry.Ratio <= 1, "is not a share", "give a number from 0 to 1")
+	c.Must("shutdown.delay", s.Shutdown.Delay >= 0, "is negative", "give 0s or more")
+	c.Must("shutdown.timeout", s.Shutdown.Timeout > 0, "leaves requests no time to end", "give 1s or more")
+	for name, call := range s.Calls {
+		c.Must("calls."+name+".url", isHTTP(call.URL), "is no http or https URL", "give one like http://"+name+":8080")
+	}
+	if s.Telemetry.Endpoint != "" {
+		c.Must("telemetry.endpoint", isHTTP(s.Telemetry.Endpoint), "is no http or https URL", "give one like http://collector:4318")
+	}
+}
+
+func isHTTP(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}

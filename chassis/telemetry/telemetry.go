@@ -1,0 +1,180 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Options say who speaks and where to.
+type Options struct {
+	// Service and Version name the program in every span, log line and in build_info; Environment is left out when empty.
+	Service, Version, Environment string
+	// Instance tells replicas apart; the host's name when empty.
+	Instance string
+	// Endpoint is the base URL of an OTLP/HTTP collector, such as http://collector:4318. Empty exports nothing: trace ids
+	// still pass through, spans are not recorded.
+	Endpoint string
+	// Ratio is the share of traces begun here that are recorded, 0 to 1. A caller's decision is always followed.
+	Ratio float64
+	// Output receives the log; os.Stdout when nil.
+	Output io.Writer
+	// Level is the log level to begin with; the zero value is Info.
+	Level slog.Level
+	// Exporter is used instead of Endpoint; tests pass an in-memory one.
+	Exporter sdktrace.SpanExporter
+	// Attributes are added to the resource of every span.
+	Attributes []attribute.KeyValue
+}
+
+// Telemetry is one program's logs, traces and metrics.
+type Telemetry struct {
+	// Service and Version are those of Options.
+	Service, Version string
+	// Log writes JSON with the context's ids; Level changes its level at once.
+	Log   *slog.Logger
+	Level *slog.LevelVar
+	// Registry holds every metric of the program.
+	Registry *prometheus.Registry
+	// Tracing makes spans; Propagator carries them over the wire (W3C traceparent, tracestate and baggage).
+	Tracing    trace.TracerProvider
+	Propagator propagation.TextMapPropagator
+
+	provider *sdktrace.TracerProvider
+}
+
+// The batch processor's bounds. The queue is larger than the library's 2048 so that a burst of a few thousand requests
+// a second is not lost while one batch is on its way; a slot costs 16 bytes.
+const (
+	spanQueue    = 8192
+	spanBatch    = 512
+	spanInterval = time.Second
+)
+
+// New makes the telemetry of a program. It neither waits for the collector nor fails when it is away.
+func New(ctx context.Context, opt Options) (*Telemetry, error) {
+	if opt.Service == "" {
+		return nil, errors.New("telemetry: Options.Service is empty; give the program's name")
+	}
+	if opt.Ratio < 0 || opt.Ratio > 1 {
+		return nil, fmt.Errorf("telemetry: Options.Ratio is %v; give a share from 0 to 1", opt.Ratio)
+	}
+	if opt.Output == nil {
+		opt.Output = os.Stdout
+	}
+	level := new(slog.LevelVar)
+	level.Set(opt.Level)
+	t := &Telemetry{
+		Service: opt.Service, Version: opt.Version,
+		Level:      level,
+		Registry:   newRegistry(opt.Service, opt.Version),
+		Propagator: propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
+	}
+	t.Log = slog.New(NewHandler(opt.Output, level)).With(slog.String("service", opt.Service))
+	if err := t.startTracing(ctx, opt); err != nil {
+		return nil, fmt.Errorf("start tracing: %w", err)
+	}
+	return t, nil
+}
+
+func (t *Telemetry) startTracing(ctx context.Context, opt Options) error {
+	exporter := opt.Exporter
+	if exporter == nil && opt.Endpoint != "" {
+		target, err := tracesURL(opt.Endpoint)
+		if err != nil {
+			return err
+		}
+		if exporter, err = otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(target)); err != nil {
+			return err
+		}
+	}
+	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(resourceOf(opt))}
+	if exporter == nil {
+		options = append(options, sdktrace.WithSampler(sdktrace.NeverSample()))
+	} else {
+		options = append(options,
+			sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(opt.Ratio))),
+			sdktrace.WithBatcher(exporter, sdktrace.WithMaxQueueSize(spanQueue),
+				sdktrace.WithMaxExportBatchSize(spanBatch), sdktrace.WithBatchTimeout(spanInterval)))
+	}
+	t.provider = sdktrace.NewTracerProvider(options...)
+	t.Tracing = t.provider
+	return nil
+}
+
+// tracesURL is the collector's address for traces: the base URL with v1/traces appended, as the OTLP specification
+// builds it from OTEL_EXPORTER_OTLP_ENDPOINT.
+func tracesURL(endpoint string) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", fmt.Errorf("the collector's endpoint %q is no http or https URL; give one like http://collector:4318", endpoint)
+	}
+	if !strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1/traces") {
+		u = u.JoinPath("v1", "traces")
+	}
+	return u.String(), nil
+}
+
+func resourceOf(opt Options) *resource.Resource {
+	instance := opt.Instance
+	if instance == "" {
+		instance, _ = os.Hostname() // an unnamed host leaves the attribute out
+	}
+	attrs := []attribute.KeyValue{
+		semconv.ServiceName(opt.Service),
+		semconv.TelemetrySDKLanguageGo,
+		semconv.TelemetrySDKName("opentelemetry"),
+		semconv.TelemetrySDKVersion(otel.Version()),
+	}
+	if opt.Version != "" {
+		attrs = append(attrs, semconv.ServiceVersion(opt.Version))
+	}
+	if instance != "" {
+		attrs = append(attrs, semconv.ServiceInstanceID(instance))
+	}
+	if opt.Environment != "" {
+		attrs = append(attrs, semconv.DeploymentEnvironmentName(opt.Environment))
+	}
+	return resource.NewWithAttributes(semconv.SchemaURL, append(attrs, opt.Attributes...)...)
+}
+
+// Install makes this the telemetry of libraries that look for a global one: OpenTelemetry's provider, propagator and
+// error handler, and slog's default logger. A program calls it once; tests do not.
+func (t *Telemetry) Install() {
+	otel.SetTracerProvider(t.Tracing)
+	otel.SetTextMapPropagator(t.Propagator)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		t.Log.Warn("telemetry", slog.String("error", err.Error()))
+	}))
+	slog.SetDefault(t.Log)
+}
+
+// Tracer gives a tracer named after the package that uses it.
+func (t *Telemetry) Tracer(name string) trace.Tracer { return t.Tracing.Tracer(name) }
+
+// Shutdown exports the spans that are still held and stops. It gives up when ctx ends.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	if err := t.provider.ForceFlush(ctx); err != nil {
+		return errors.Join(fmt.Errorf("export the last spans: %w", err), t.provider.Shutdown(ctx))
+	}
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop tracing: %w", err)
+	}
+	return nil
+}
