@@ -1,8 +1,14 @@
-// Package merge joins two people's edits of one text: the lines that only one of them changed are taken from that one,
-// and where both changed the same lines differently, both versions are kept between git's conflict markers.
+// Package merge joins two people's edits of one text. Lines that only one of them changed are taken from that one; where
+// both changed the same lines differently, both versions are kept between git's conflict markers.
 //
-// It knows nothing of files or classes; package plan decides when to merge.
+//	result := merge.Text(base, yours, theirs, merge.Labels{Yours: "yours", Theirs: "scaffold v1.4.0"})
+//	if result.Conflicts > 0 { … }
+//
+// Lines are compared without their line endings, and the merged text has the endings of yours, so an editor that converts
+// them does not make every line an edit. It knows nothing of files or classes: package plan decides when to merge.
 package merge
+
+import "bytes"
 
 // Labels name the two sides in conflict markers.
 type Labels struct {
@@ -16,18 +22,66 @@ type Result struct {
 	Conflicts int
 }
 
-// Text merges yours and theirs, which were both made from base.
+// Text merges yours and theirs, which were both made from base. It is the classic three-way merge: lines that both
+// sides kept split the texts into regions, and each region that changed is decided on its own (Khanna, Kunal and Pierce,
+// "A Formal Investigation of Diff3", 2007).
 func Text(base, yours, theirs []byte, labels Labels) Result {
-	return Result{}
+	b, y, t := parse(base), parse(yours), parse(theirs)
+	ids := interner{}
+	bi, yi, ti := ids.intern(b.lines), ids.intern(y.lines), ids.intern(t.lines)
+	inYours, inTheirs := match(bi, yi), match(bi, ti)
+
+	out := newWriter(y, t, labels)
+	var i, j, k int
+	for i < len(bi) || j < len(yi) || k < len(ti) {
+		if i < len(bi) && inYours[i] == j && inTheirs[i] == k {
+			out.put(y.lines[j])
+			i, j, k = i+1, j+1, k+1
+			continue
+		}
+		i2, j2, k2 := nextStable(i, inYours, inTheirs, len(yi), len(ti))
+		out.region(
+			side{bi[i:i2], b.lines[i:i2]},
+			side{yi[j:j2], y.lines[j:j2]},
+			side{ti[k:k2], t.lines[k:k2]},
+		)
+		i, j, k = i2, j2, k2
+	}
+	unterminated := t.unterminated
+	if y.unterminated != b.unterminated {
+		unterminated = y.unterminated
+	}
+	return out.finish(unterminated)
 }
 
-// TwoWay marks every place where yours and theirs differ, for when there is no base to tell who changed it.
+// nextStable is the first line of the base from i on that both sides kept, and where they have it; else the ends.
+func nextStable(i int, inYours, inTheirs []int, yours, theirs int) (int, int, int) {
+	for ; i < len(inYours); i++ {
+		if inYours[i] >= 0 && inTheirs[i] >= 0 {
+			return i, inYours[i], inTheirs[i]
+		}
+	}
+	return len(inYours), yours, theirs
+}
+
+// TwoWay marks every place where yours and theirs differ, for when no base tells who changed it.
 func TwoWay(yours, theirs []byte, labels Labels) Result {
-	return Result{}
+	y, t := parse(yours), parse(theirs)
+	ids := interner{}
+	out := newWriter(y, t, labels)
+	out.conflict(side{ids.intern(y.lines), y.lines}, side{ids.intern(t.lines), t.lines})
+	return out.finish(y.unterminated)
 }
 
-// HasMarkers reports whether text still holds a conflict that was marked with these labels.
-// An empty label matches any.
+// HasMarkers reports whether a conflict marked with labels that begin like these is still in the text.
 func HasMarkers(text []byte, labels Labels) bool {
+	next := []string{markYours + labels.Yours, markMiddle, markTheirs + labels.Theirs}
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte(next[0])) {
+			if next = next[1:]; len(next) == 0 {
+				return true
+			}
+		}
+	}
 	return false
 }
