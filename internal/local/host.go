@@ -1,0 +1,189 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/trellis-mesh/trellis/internal/local/otlp"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// host is what the services need and this process provides.
+type host struct {
+	brokers []string
+	redis   string // URL
+	traces  string // URL of the receiver
+	sink    *otlp.Sink
+	closers []func()
+}
+
+func (h *host) onClose(fn func()) { h.closers = append(h.closers, fn) }
+
+// close ends all in the opposite order of their start.
+func (h *host) close() {
+	for _, fn := range slices.Backward(h.closers) {
+		fn()
+	}
+	h.closers = nil
+}
+
+// needs says which servers the services use.
+func needs(services []*spec.Service) (kafka, redis, database bool) {
+	for _, s := range services {
+		kafka = kafka || len(s.Events.Publishes)+len(s.Events.Consumes) > 0
+		redis = redis || s.Cache.Kind == "redis"
+		database = database || s.Database.Kind == "postgres"
+	}
+	return kafka, redis, database
+}
+
+func startHost(ctx context.Context, o Options, p ports, services []*spec.Service) (*host, error) {
+	h := &host{brokers: o.Kafka, redis: o.Redis}
+	kafka, redis, database := needs(services)
+	steps := []struct {
+		wanted bool
+		start  func() error
+	}{
+		{true, func() error { return h.startTraces(ctx, p.traces) }},
+		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, topics(o.Model)) }},
+		{kafka && len(o.Kafka) > 0, func() error { return createTopics(ctx, o.Kafka, topics(o.Model)) }},
+		{redis && o.Redis == "", func() error { return h.startRedis(p.redis) }},
+		{database && o.Database == nil, func() error { return os.MkdirAll(o.DataDir, 0o750) }},
+	}
+	for _, step := range steps {
+		if !step.wanted {
+			continue
+		}
+		if err := step.start(); err != nil {
+			h.close()
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *host) startTraces(ctx context.Context, port int) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+	if err != nil {
+		return fmt.Errorf("start the receiver of traces: %w", err)
+	}
+	h.sink = otlp.NewSink(otlp.Options{})
+	h.traces = "http://" + l.Addr().String()
+	server := &http.Server{Handler: h.sink, ReadHeaderTimeout: 5 * time.Second}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(l) // ends with ErrServerClosed
+	}()
+	h.onClose(func() {
+		_ = server.Close()
+		<-ended
+	})
+	return nil
+}
+
+// partitions of each topic: enough to see that order holds per key only.
+const partitions = 3
+
+func (h *host) startKafka(port int, topics []string) error {
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.Ports(port),
+		kfake.SeedTopics(partitions, topics...),
+		kfake.GroupMinSessionTimeout(100*time.Millisecond),
+	)
+	if err != nil {
+		return fmt.Errorf("start kafka: %w", err)
+	}
+	h.brokers = cluster.ListenAddrs()
+	h.onClose(cluster.Close)
+	return nil
+}
+
+// createTopics makes the topics on a real cluster; those that are there already stay as they are.
+func createTopics(ctx context.Context, brokers, topics []string) error {
+	client := &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 30 * time.Second}
+	req := &kafka.CreateTopicsRequest{}
+	for _, t := range topics {
+		req.Topics = append(req.Topics, kafka.TopicConfig{Topic: t, NumPartitions: partitions, ReplicationFactor: 1})
+	}
+	res, err := client.CreateTopics(ctx, req)
+	if err != nil {
+		return fmt.Errorf("create topics on %v: %w", brokers, err)
+	}
+	var errs []error
+	for topic, err := range res.Errors {
+		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+			errs = append(errs, fmt.Errorf("create topic %s: %w", topic, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// topics are those of the declared events, and the dead letters of each consumer.
+func topics(m *spec.Model) []string {
+	var out []string
+	for _, s := range m.Services {
+		out = append(out, s.Events.Publishes...)
+		out = append(out, s.Events.Consumes...)
+		if len(s.Events.Consumes) > 0 {
+			out = append(out, s.Name+".dead")
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (h *host) startRedis(port int) error {
+	server := miniredis.NewMiniRedis()
+	if err := server.StartAddr(loopback(port)); err != nil {
+		return fmt.Errorf("start redis: %w", err)
+	}
+	h.redis = "redis://" + server.Addr()
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		expire(server, stop)
+	}()
+	h.onClose(func() {
+		close(stop)
+		<-ended
+		server.Close()
+	})
+	return nil
+}
+
+// expire lets time pass for the keys: miniredis has no clock of its own.
+func expire(server *miniredis.Miniredis, stop <-chan struct{}) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			server.FastForward(now.Sub(last))
+			last = now
+		}
+	}
+}
+
+// databaseURL of a service without a server of its own is a file.
+func databaseURL(o Options, service string) string {
+	if o.Database != nil {
+		return o.Database(service)
+	}
+	return "sqlite://" + filepath.ToSlash(filepath.Join(o.DataDir, service+".db"))
+}

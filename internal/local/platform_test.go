@@ -1,0 +1,471 @@
+package local_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/trellis-mesh/trellis/internal/local"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// shop is where the stub services of testdata are built; one folder for all tests, so that they are built once.
+var shop string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("LOCAL_TEST_HOST") != "" {
+		hostPlatform()
+		return
+	}
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "shop")
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "shop"))); err != nil {
+			panic(err)
+		}
+		shop = dir
+		return m.Run()
+	}())
+}
+
+// model declares the stubs: front calls back and publishes; back has a database, a cache, and consumes.
+func model() *spec.Model {
+	return &spec.Model{
+		Platform: &spec.Platform{Name: "shop"},
+		Services: []*spec.Service{
+			{
+				Name: "back", Dir: "services/back", Database: spec.Database{Kind: "postgres"}, Cache: spec.Cache{Kind: "redis"},
+				Events: spec.Events{Consumes: []string{"front.seen.v1"}},
+			},
+			{
+				Name: "front", Dir: "services/front", Calls: map[string]*spec.Call{"back": {Operations: []string{"getBack"}}},
+				Events: spec.Events{Publishes: []string{"front.seen.v1"}},
+			},
+		},
+	}
+}
+
+// screen is what a person sees. Safe for concurrent use.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func options(t *testing.T, out io.Writer) local.Options {
+	t.Helper()
+	return local.Options{Root: shop, Model: model(), FreePorts: true, DataDir: filepath.Join(t.TempDir(), "data"), Out: out, Logs: out}
+}
+
+func start(t *testing.T, o local.Options) *local.Platform {
+	t.Helper()
+	p, err := local.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Stop(context.Background()) })
+	return p
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatalf("not within 20 s: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func fetch(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// alive reports whether a process exists and is more than an entry that its parent has not read yet.
+func alive(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	stat, err := os.ReadFile(filepath.Join("/proc", itoa(pid), "stat"))
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(state, "Z")
+}
+
+func portFree(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
+	t.Setenv("APP_LOG_LEVEL", "warn")
+	o := options(t, io.Discard)
+	o.Env = map[string]string{"APP_ENVIRONMENT": "test"}
+	p := start(t, o)
+
+	env := func(service string) map[string]string {
+		var pairs []string
+		if err := json.Unmarshal([]byte(fetch(t, p.Service(service).URL+"/env")), &pairs); err != nil {
+			t.Fatal(err)
+		}
+		out := make(map[string]string)
+		for _, pair := range pairs {
+			if k, v, _ := strings.Cut(pair, "="); strings.HasPrefix(k, "APP_") {
+				out[k] = v
+			}
+		}
+		return out
+	}
+	front, back := env("front"), env("back")
+	want := map[string]string{
+		"APP_HTTP_ADDR":      strings.TrimPrefix(p.Service("front").URL, "http://"),
+		"APP_ADMIN_ADDR":     strings.TrimPrefix(p.Service("front").Admin, "http://"),
+		"APP_CALLS_BACK_URL": p.Service("back").URL,
+		"APP_KAFKA_BROKERS":  p.Brokers()[0],
+		"APP_ENVIRONMENT":    "test",
+		"APP_LOG_LEVEL":      "warn",
+	}
+	for k, v := range want {
+		if front[k] != v {
+			t.Errorf("front's %s is %q, want %q", k, front[k], v)
+		}
+	}
+	if front["APP_DATABASE_URL"] != "" || front["APP_REDIS_URL"] != "" {
+		t.Errorf("front is told of a database or cache that it does not declare: %v", front)
+	}
+	if got, want := back["APP_DATABASE_URL"], "sqlite://"+filepath.Join(o.DataDir, "back.db"); got != want {
+		t.Errorf("back's database is %q, want %q", got, want)
+	}
+	if back["APP_REDIS_URL"] == "" || back["APP_REDIS_URL"] != p.Redis() {
+		t.Errorf("back's cache is %q, the platform's %q", back["APP_REDIS_URL"], p.Redis())
+	}
+	if back["APP_TELEMETRY_ENDPOINT"] == "" || back["APP_TELEMETRY_RATIO"] != "1" {
+		t.Errorf("back's telemetry: %v", back)
+	}
+}
+
+func TestTableShowsWhereEachServiceAnswers(t *testing.T) {
+	var out screen
+	p := start(t, options(t, &out))
+	table := p.Table()
+	for _, want := range []string{
+		"SERVICE", p.Service("front").URL + "/health/ready", p.Service("back").Admin + "/metrics", "/traces?service=back", "kafka 127.0.0.1:", "redis://127.0.0.1:",
+	} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+	line, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Services []local.Endpoint
+		Kafka    []string
+		Traces   string
+	}
+	if err := json.Unmarshal(line, &got); err != nil || bytes.Contains(line, []byte("\n")) {
+		t.Fatalf("not one line of JSON: %s: %v", line, err)
+	}
+	if len(got.Services) != 2 || got.Services[0].Service != "back" || !got.Services[0].Running || !alive(got.Services[0].PID) {
+		t.Errorf("services: %+v", got.Services)
+	}
+	if body := fetch(t, got.Traces); strings.TrimSpace(body) != "[]" {
+		t.Errorf("traces before any request: %s", body)
+	}
+	if !regexp.MustCompile(`(?m)^built (front|back) \(`).MatchString(out.String()) {
+		t.Errorf("no progress was shown:\n%s", &out)
+	}
+	eventually(t, "both logs are shown with their names", func() bool {
+		return regexp.MustCompile(`(?m)^front \| \d\d:\d\d:\d\d\.\d{3} INFO  listening addr=`).MatchString(out.String()) &&
+			strings.Contains(out.String(), "back  | ")
+	})
+}
+
+func TestNamedServicesBringTheirCallees(t *testing.T) {
+	o := options(t, io.Discard)
+	o.Services = []string{"front"}
+	if got := len(start(t, o).Endpoints()); got != 2 {
+		t.Errorf("up front runs %d services, want front and back", got)
+	}
+	o.Services = []string{"back"}
+	if got := start(t, o).Endpoints(); len(got) != 1 || got[0].Service != "back" {
+		t.Errorf("up back runs %+v, want back alone", got)
+	}
+	o.Services = []string{"nobody"}
+	if _, err := local.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), `no service "nobody"`) {
+		t.Errorf("up nobody: %v", err)
+	}
+}
+
+func TestStopLeavesNothingBehind(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	var out screen
+	p, err := local.Start(t.Context(), options(t, &out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints, brokers, redis := p.Endpoints(), p.Brokers(), p.Redis()
+	if err := p.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range endpoints {
+		if alive(e.PID) {
+			t.Errorf("%s still runs as pid %d", e.Service, e.PID)
+		}
+		for _, raw := range []string{e.API, e.Admin, e.Traces} {
+			u, err := url.Parse(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !portFree(u.Host) {
+				t.Errorf("%s is still taken", u.Host)
+			}
+		}
+	}
+	for _, address := range []string{brokers[0], strings.TrimPrefix(redis, "redis://")} {
+		if !portFree(address) {
+			t.Errorf("%s is still taken", address)
+		}
+	}
+	if front, back := strings.Index(out.String(), "front | "), strings.LastIndex(out.String(), "stopping"); front < 0 || back < 0 {
+		t.Errorf("the last logs are not shown:\n%s", &out)
+	}
+	lines := strings.Split(out.String(), "\n")
+	stopping := slices.DeleteFunc(lines, func(l string) bool { return !strings.Contains(l, "stopping") })
+	if len(stopping) != 2 || !strings.HasPrefix(stopping[0], "front") {
+		t.Errorf("the caller does not stop before its callee: %q", stopping)
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Errorf("a second Stop: %v", err)
+	}
+	if err := p.Restart(t.Context(), "front"); err == nil {
+		t.Error("a service of a stopped platform was started")
+	}
+}
+
+func TestAServiceThatDoesNotStopIsKilled(t *testing.T) {
+	o := options(t, io.Discard)
+	o.Services, o.Env, o.StopTimeout = []string{"back"}, map[string]string{"STUB_BACK": "deaf"}, 50*time.Millisecond
+	p := start(t, o)
+	pid := p.PID("back")
+	if err := p.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "back did not stop") {
+		t.Errorf("Stop: %v", err)
+	}
+	if alive(pid) {
+		t.Error("it still runs")
+	}
+}
+
+func TestAServiceThatExitsIsReportedAndTheRestGoesOn(t *testing.T) {
+	var out screen
+	p := start(t, options(t, &out))
+	pid := p.PID("front")
+	_, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(p.Service("front").URL + "/exit")
+	if err == nil {
+		t.Fatal("front still answers")
+	}
+	if err := p.WaitExit(t.Context(), "front"); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, "front exited: exit status 3") || !strings.Contains(got, `"msg":"giving up"`) {
+		t.Errorf("the exit is not reported with its last lines:\n%s", got)
+	}
+	if p.PID("front") != pid || p.Endpoints()[1].Running {
+		t.Error("it was started again")
+	}
+	if got := fetch(t, p.Service("back").URL+"/health/ready"); got != `{"status":"UP"}` {
+		t.Errorf("the other service is affected: %s", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Wait(ctx); err == nil || err.Error() != "front exited" {
+		t.Errorf("Wait: %v", err)
+	}
+	if err := p.Restart(t.Context(), "front"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(ctx); err != nil {
+		t.Errorf("Wait after Restart: %v", err)
+	}
+}
+
+func TestKillAndRestart(t *testing.T) {
+	p := start(t, options(t, io.Discard))
+	for range 3 {
+		pid, at := p.PID("back"), p.Service("back")
+		if err := p.Kill("back", syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if alive(pid) {
+			t.Error("it still runs after SIGKILL")
+		}
+		if err := p.Kill("back", syscall.SIGKILL); err == nil {
+			t.Error("a dead service was killed again")
+		}
+		if err := p.Restart(t.Context(), "back"); err != nil {
+			t.Fatal(err)
+		}
+		if p.PID("back") == pid || p.Service("back") != at {
+			t.Error("Restart kept the process or changed the address")
+		}
+	}
+	if err := p.Err(); err != nil {
+		t.Errorf("a wanted end counts as a failure: %v", err)
+	}
+	if err := p.Kill("nobody", syscall.SIGKILL); err == nil {
+		t.Error("an unknown service was killed")
+	}
+}
+
+func TestStartSaysWhatIsNotReady(t *testing.T) {
+	tests := map[string]struct {
+		fault string
+		want  []string
+	}{
+		"a dependency is away": {"sick", []string{"back is not ready after 1s: database: connection refused", "last log lines:", "listening"}},
+		"it exits":             {"crash", []string{"back exited: exit status 7", "panic: no such luck"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			o := options(t, io.Discard)
+			o.Env, o.ReadyTimeout = map[string]string{"STUB_BACK": tt.fault}, time.Second
+			_, err := local.Start(t.Context(), o)
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Fatalf("error %v, want one with %q", err, want)
+				}
+			}
+
+			var out screen
+			o.KeepGoing, o.Out = true, &out
+			p := start(t, o)
+			if got := fetch(t, p.Service("front").URL+"/health/ready"); got != `{"status":"UP"}` {
+				t.Errorf("front: %s", got)
+			}
+			if err := p.Err(); err == nil || !strings.HasPrefix(err.Error(), "back ") {
+				t.Errorf("Err: %v", err)
+			}
+			if !strings.Contains(out.String(), tt.want[0]) {
+				t.Errorf("not reported:\n%s", &out)
+			}
+			if err := p.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStartEndsWhenItsContextDoes(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := local.Start(ctx, options(t, io.Discard)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start: %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	var out screen
+	o := options(t, &out)
+	o.Env = map[string]string{"STUB_BACK": "sick"}
+	done := make(chan error, 1)
+	go func() {
+		_, err := local.Start(ctx, o)
+		done <- err
+	}()
+	eventually(t, "back listens", func() bool { return strings.Contains(out.String(), "back  | ") })
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Start: %v", err)
+	}
+}
+
+func TestBuildErrorsAreShown(t *testing.T) {
+	root := t.TempDir()
+	if err := os.CopyFS(root, os.DirFS(shop)); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(root, "services", "back", "main.go")
+	if err := os.WriteFile(broken, []byte("package main\n\nfunc main() { undefined() }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := options(t, io.Discard)
+	o.Root = root
+	_, err := local.Start(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "services/back/main.go:3:15: undefined: undefined") {
+		t.Errorf("Start: %v", err)
+	}
+}
+
+func TestRealServersReplaceTheHostedOnes(t *testing.T) {
+	hosting := start(t, options(t, io.Discard))
+	o := options(t, io.Discard)
+	o.Kafka, o.Redis = hosting.Brokers(), hosting.Redis()
+	o.Database = func(service string) string { return "postgres://db/" + service }
+	p := start(t, o)
+	if p.Brokers()[0] != hosting.Brokers()[0] || p.Redis() != hosting.Redis() {
+		t.Error("servers were hosted that the options give")
+	}
+	if got := fetch(t, p.Service("back").URL+"/env"); !strings.Contains(got, "postgres://db/back") {
+		t.Errorf("back's database is another: %s", got)
+	}
+	if _, err := os.Stat(o.DataDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder of databases was made: %v", err)
+	}
+}

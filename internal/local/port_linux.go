@@ -1,0 +1,67 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// portHolder says which process listens on the port, as "pid 12 (command)", or nothing when the system does not tell: the sockets
+// of another user's processes are not readable.
+func portHolder(port int) string {
+	inodes := listeners(port)
+	links, err := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
+	if err != nil {
+		return ""
+	}
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if err != nil {
+			continue
+		}
+		inode, isSocket := strings.CutPrefix(target, "socket:[")
+		if !isSocket || !inodes[strings.TrimSuffix(inode, "]")] {
+			continue
+		}
+		pid := strings.Split(link, "/")[2]
+		command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline")) //nolint:gosec // a path under /proc
+		if err != nil {
+			continue
+		}
+		return fmt.Sprintf("pid %s (%s)", pid, bytes.TrimSpace(bytes.ReplaceAll(command, []byte{0}, []byte{' '})))
+	}
+	return ""
+}
+
+// listeners are the inodes of the TCP sockets that listen on the port, see proc_pid_net(5).
+func listeners(port int) map[string]bool {
+	const (
+		localAddress = 1
+		state        = 3
+		inode        = 9
+		listening    = "0A"
+	)
+	out := make(map[string]bool)
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table) //nolint:gosec // one of two fixed paths
+		if err != nil {
+			continue
+		}
+		lines := bufio.NewScanner(bytes.NewReader(text))
+		for lines.Scan() {
+			fields := strings.Fields(lines.Text())
+			if len(fields) <= inode || fields[state] != listening {
+				continue
+			}
+			_, hex, _ := strings.Cut(fields[localAddress], ":")
+			if n, err := strconv.ParseUint(hex, 16, 16); err == nil && int(n) == port {
+				out[fields[inode]] = true
+			}
+		}
+	}
+	return out
+}

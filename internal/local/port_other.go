@@ -1,0 +1,6 @@
+//go:build !linux
+
+package local
+
+// portHolder is known on Linux only.
+func portHolder(int) string { return "" }

@@ -1,0 +1,49 @@
+package local_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/trellis-mesh/trellis/internal/local"
+)
+
+func TestATakenPortSaysByWhatAndWhatToDo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	port := l.Addr().(*net.TCPAddr).Port
+	o := options(t, io.Discard)
+	o.FreePorts, o.PortBase = false, port-12 // front's API
+
+	_, err = local.Start(t.Context(), o)
+	var taken *local.PortTaken
+	if !errors.As(err, &taken) || taken.Port != port {
+		t.Fatalf("Start: %v", err)
+	}
+	want := []string{"(front API) is taken by", "local.portBase in platform.yaml"}
+	if runtime.GOOS == "linux" {
+		want = append(want, "pid "+itoa(os.Getpid())+" ("+os.Args[0])
+	}
+	for _, part := range want {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q lacks %q", err, part)
+		}
+	}
+}
+
+func TestPortsMustFitTheRange(t *testing.T) {
+	m := model()
+	for _, base := range []int{0, 65530} {
+		m.Platform.Local.PortBase = base
+		if err := local.CheckPorts(m); err == nil || !strings.Contains(err.Error(), "platform.yaml") {
+			t.Errorf("port base %d: %v", base, err)
+		}
+	}
+}

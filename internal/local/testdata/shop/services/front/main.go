@@ -1,0 +1,6 @@
+// Command front is a service for the tests of package local.
+package main
+
+import "example.com/shop/stub"
+
+func main() { stub.Main("front") }
