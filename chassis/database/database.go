@@ -1,5 +1,5 @@
-// Package database opens a service's relational database by URL and gives it the three things every service needs:
-// a pool with safe limits and metrics, transactions by closure, and migrations that are atomic.
+// Package database opens a service's relational database by URL and gives it what every service needs: a pool with
+// safe limits, metrics and spans; transactions by closure; and migrations that are atomic.
 //
 // PostgreSQL (pgx) serves production, SQLite (modernc, no cgo) a developer's machine and unit tests; both are spoken to
 // through bun. It is no repository layer and hides no SQL: a DB is a *bun.DB.
@@ -14,8 +14,10 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-	"io/fs"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,38 +33,133 @@ const (
 
 // Options tune a pool. The zero value is right for a service.
 type Options struct {
-	Name         string                // the label "database" of the metrics; default: the database's name
-	MaxOpen      int                   // connections; default 20
-	MaxIdle      int                   // kept open while unused; default MaxOpen
-	MaxLifetime  time.Duration         // a connection is renewed after it; default 30m
-	MaxIdleTime  time.Duration         // an unused connection is closed after it; default 5m
-	PingTimeout  time.Duration         // limit of Open's first contact; default 5s
-	TxAttempts   int                   // how often InTx runs a closure that loses to a concurrent one; default 5
-	Registry     prometheus.Registerer // where pool metrics go; nil: none
-	TracerSource trace.TracerProvider  // default: the global provider
+	Name        string                // label "database" of the metrics; default: the database's name
+	MaxOpen     int                   // connections, at least 2; default 20, SQLite 4
+	MaxIdle     int                   // kept open while unused; default MaxOpen
+	MaxLifetime time.Duration         // a connection is renewed after it; default 30m
+	MaxIdleTime time.Duration         // an unused connection is closed after it; default 5m
+	PingTimeout time.Duration         // how long Open waits for the database to answer; default 5s
+	TxAttempts  int                   // how often InTx runs a closure that loses against a concurrent one; default 5
+	Registry    prometheus.Registerer // where pool metrics go; nil: none
+	Tracer      trace.TracerProvider  // default: the global provider
 }
 
-// DB is a database of one service.
+func (o Options) withDefaults(kind string) Options {
+	if o.MaxOpen == 0 {
+		o.MaxOpen = 20
+		if kind == SQLite {
+			o.MaxOpen = 4
+		}
+	}
+	o.MaxOpen = max(o.MaxOpen, 2) // Lock holds one connection while its owner works on another
+	if o.MaxIdle == 0 {
+		o.MaxIdle = o.MaxOpen
+	}
+	defaultTo(&o.MaxLifetime, 30*time.Minute)
+	defaultTo(&o.MaxIdleTime, 5*time.Minute)
+	defaultTo(&o.PingTimeout, 5*time.Second)
+	if o.TxAttempts == 0 {
+		o.TxAttempts = 5
+	}
+	return o
+}
+
+func defaultTo(d *time.Duration, def time.Duration) {
+	if *d == 0 {
+		*d = def
+	}
+}
+
+// DB is the database of one service.
 type DB struct {
 	*bun.DB
-	kind string
+	kind     string
+	attempts int
+	writer   chan struct{} // SQLite has one writer: InTx queues here, in order, instead of polling the file's lock
+	locks    locks
+	metrics  *poolMetrics
+	closing  []func() error
 }
-
-var errUnfinished = errors.New("unfinished")
-
-// Open connects to url and checks that the database answers: postgres://user@host/name, sqlite:///path/to/file or sqlite://:memory:.
-func Open(ctx context.Context, url string, opt Options) (*DB, error) { return nil, errUnfinished }
 
 // Kind is Postgres or SQLite.
 func (db *DB) Kind() string { return db.kind }
 
-// InTx runs fn in a transaction.
-func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	return errUnfinished
+// Open connects to url and waits, at most PingTimeout, until the database answers. The URL is one of
+//
+//	postgres://user:password@host:5432/name?sslmode=…   as pgx reads it
+//	sqlite:///absolute/path.db, sqlite://relative.db     created when missing
+//	sqlite://:memory:                                    gone when closed
+//
+// No error of Open shows the password.
+func Open(ctx context.Context, url string, opt Options) (*DB, error) {
+	kind, pool, name, err := connect(url)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Name == "" {
+		opt.Name = name
+	}
+	db := newDB(kind, pool, url, opt.withDefaults(kind))
+	if err := ping(ctx, pool, opt.withDefaults(kind).PingTimeout); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %q: no answer: %w; is it running, and is database.url right?", name, err), db.Close())
+	}
+	if err := db.metrics.register(opt.Registry); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %q: metrics: %w", name, err), db.Close())
+	}
+	return db, nil
 }
 
-// AfterCommit runs fn once the transaction of ctx is committed; outside a transaction at once.
-func AfterCommit(ctx context.Context, fn func()) { fn() }
+func connect(url string) (kind string, pool *sql.DB, name string, err error) {
+	scheme, _, _ := strings.Cut(url, "://")
+	switch scheme {
+	case "postgres", "postgresql":
+		pool, name, err = openPostgres(url)
+		return Postgres, pool, name, err
+	case "sqlite":
+		pool, name, err = openSQLite(url)
+		return SQLite, pool, name, err
+	}
+	return "", nil, "", fmt.Errorf("open database: scheme %q is not known: use postgres://… or sqlite://…", scheme)
+}
 
-// Migrate applies the migrations of fsys that the database has not seen yet.
-func Migrate(ctx context.Context, db *DB, fsys fs.FS) error { return errUnfinished }
+func newDB(kind string, pool *sql.DB, url string, opt Options) *DB {
+	pool.SetMaxOpenConns(opt.MaxOpen)
+	pool.SetMaxIdleConns(opt.MaxIdle)
+	pool.SetConnMaxLifetime(opt.MaxLifetime)
+	pool.SetConnMaxIdleTime(opt.MaxIdleTime)
+	db := &DB{
+		DB: bun.NewDB(pool, dialectOf(kind)), kind: kind, attempts: opt.TxAttempts,
+		writer: make(chan struct{}, 1), metrics: newPoolMetrics(opt.Name, pool),
+	}
+	db.locks.path = sqlitePath(url)
+	if inMemory(url) { // the data lives as long as one connection does
+		pool.SetConnMaxLifetime(0)
+		pool.SetConnMaxIdleTime(0)
+	}
+	db.AddQueryHook(newQueryHook(kind, opt, db.metrics))
+	return db
+}
+
+// Close waits for the queries under way and closes the pool.
+func (db *DB) Close() error {
+	db.metrics.unregister()
+	return errors.Join(db.locks.close(), db.DB.Close())
+}
+
+// ping waits until the database answers, so that a service and its database may start together. A database that
+// answers with a refusal is not asked again.
+func ping(ctx context.Context, pool *sql.DB, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := pool.PingContext(ctx)
+		if err == nil || answered(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
