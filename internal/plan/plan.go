@@ -1,8 +1,11 @@
 package plan
 
 import (
-	"io"
+	"cmp"
+	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 )
 
 // Tree reads the platform's files. Paths are relative to its root, with slashes.
@@ -13,49 +16,94 @@ type Tree interface {
 	ReadDir(dir string) ([]fs.DirEntry, error)
 }
 
-// Options say how a plan is made.
-type Options struct {
-	// Owner is the folder whose state the actions belong to, such as "services/orders"; empty is the platform itself.
-	Owner string
-	// Version names the templates' version in conflict markers.
-	Version string
-	// Restore brings back files that a person deleted.
-	Restore bool
-}
-
 // Build plans one owner's files: state is what was rendered last, rendered what is rendered now.
 func Build(state map[string]Base, disk Tree, rendered []File, opt Options) (*Plan, error) {
-	return &Plan{}, nil
+	files := make(map[string]*File, len(rendered))
+	for i := range rendered {
+		f := &rendered[i]
+		if !fs.ValidPath(f.Path) {
+			return nil, fmt.Errorf("template %s renders %q, which is not a path inside the platform", f.Template, f.Path)
+		}
+		if other, twice := files[f.Path]; twice {
+			return nil, fmt.Errorf("templates %s and %s both render %s", other.Template, f.Template, f.Path)
+		}
+		files[f.Path] = f
+	}
+	p := &Plan{}
+	for _, name := range paths(state, files) {
+		found, err := disk.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		var base *Base
+		if b, known := state[name]; known {
+			base = &b
+		}
+		a := Decide(base, found, files[name], opt)
+		a.Path = name
+		p.Actions = append(p.Actions, a)
+	}
+	return p, p.dropProvided(disk, files)
 }
 
-// Decide is the decision table for one path; any of the three may be nil.
-func Decide(base *Base, disk *Disk, rendered *File, opt Options) Action {
-	return Action{}
+func paths(state map[string]Base, files map[string]*File) []string {
+	all := make([]string, 0, len(files)+len(state))
+	for name := range files {
+		all = append(all, name)
+	}
+	for name := range state {
+		if files[name] == nil {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// dropProvided skips the once files that would seed a method which a person's file declares already.
+func (p *Plan) dropProvided(disk Tree, files map[string]*File) error {
+	m := methods{disk: disk, gone: map[string]bool{}}
+	for i := range p.Actions {
+		if p.Actions[i].Op == Delete {
+			m.gone[p.Actions[i].Path] = true
+		}
+	}
+	for i := range p.Actions {
+		a := &p.Actions[i]
+		if a.Op != Create || a.Class != Once || files[a.Path].Provides == "" {
+			continue
+		}
+		method := files[a.Path].Provides
+		file, err := m.declaredIn(path.Dir(a.Path), method)
+		if err != nil {
+			return err
+		}
+		if file != "" {
+			*a = Action{Path: a.Path, Op: Skip, Class: a.Class, Owner: a.Owner, Reason: method + " is in " + path.Base(file)}
+		}
+	}
+	return nil
 }
 
 // Join makes one plan of several; two actions on one path are an error.
-func Join(plans ...*Plan) (*Plan, error) { return &Plan{}, nil }
+func Join(plans ...*Plan) (*Plan, error) {
+	joined := &Plan{}
+	for _, p := range plans {
+		joined.Actions = append(joined.Actions, p.Actions...)
+	}
+	slices.SortStableFunc(joined.Actions, func(a, b Action) int { return cmp.Compare(a.Path, b.Path) })
+	for i := 1; i < len(joined.Actions); i++ {
+		a, b := &joined.Actions[i-1], &joined.Actions[i]
+		if a.Path == b.Path {
+			return nil, fmt.Errorf("%s belongs to both %s and %s; only one may render it", a.Path, owner(a), owner(b))
+		}
+	}
+	return joined, nil
+}
 
-// Hash identifies a text whatever its line endings are.
-func Hash(content []byte) string { return "" }
-
-// Changes reports whether applying the plan would change any file.
-func (p *Plan) Changes() bool { return false }
-
-// Conflicts are the actions that leave a conflict for a person.
-func (p *Plan) Conflicts() []Action { return nil }
-
-// Count is the number of actions with that word.
-func (p *Plan) Count(op Op) int { return 0 }
-
-// Print writes one line a file, identical files only counted, and a summary.
-func (p *Plan) Print(w io.Writer, color bool) error { return nil }
-
-// Diff writes a unified diff of every file that would change.
-func (p *Plan) Diff(w io.Writer) error { return nil }
-
-// JSON is the plan without contents, with a diff for each changed file when asked.
-func (p *Plan) JSON(diff bool) ([]byte, error) { return nil, nil }
-
-// MarshalJSON is JSON without diffs.
-func (p *Plan) MarshalJSON() ([]byte, error) { return p.JSON(false) }
+func owner(a *Action) string {
+	if a.Owner == "" {
+		return "the platform"
+	}
+	return a.Owner
+}

@@ -1,8 +1,16 @@
 // Package plan decides what happens to each file: from what was rendered last (the base), what is on the disk, and what
 // is rendered now, it makes one list of actions. Dry runs print that list and real runs apply it; nothing else decides.
+//
+//	p, err := plan.Build(state.Files, disk, files, plan.Options{Owner: "services/orders", Version: "v1.4.0"})
+//	p.Print(os.Stdout, false)
+//
+// It writes nothing: package workspace applies a plan.
 package plan
 
-import "io/fs"
+import (
+	"bytes"
+	"io/fs"
+)
 
 // Class says who owns a generated file.
 type Class string
@@ -58,6 +66,9 @@ const (
 	Identical Op = "identical"
 )
 
+// Ops are all words, in the order of a summary.
+var Ops = []Op{Create, Update, Merge, Conflict, Delete, Keep, Skip, Identical}
+
 // Action is the decision about one path.
 type Action struct {
 	Path   string
@@ -68,15 +79,58 @@ type Action struct {
 	Owner string
 	// Old is the disk's content, nil when there is none; New is what will be there, nil for delete.
 	Old, New []byte
-	// Mode is what the file's mode will be.
-	Mode fs.FileMode
+	// Mode is what the file's mode will be, OldMode what it is now.
+	Mode, OldMode fs.FileMode
 	// Base is the state to be recorded for the path; nil forgets it.
 	Base *Base
 	// Ancestor and Theirs are the other two sides of a conflict whose markers stand in New; Ancestor may be unknown.
 	Ancestor, Theirs []byte
 }
 
+// Writes reports whether the action changes the file. A conflict does when markers are written into the file.
+func (a *Action) Writes() bool {
+	switch a.Op {
+	case Create, Update, Merge, Delete:
+		return true
+	case Conflict:
+		return !bytes.Equal(a.Old, a.New)
+	}
+	return false
+}
+
 // Plan is the whole of a command's effect on files, sorted by path.
 type Plan struct {
 	Actions []Action
+}
+
+// Changes reports whether applying the plan would change any file.
+func (p *Plan) Changes() bool {
+	for i := range p.Actions {
+		if p.Actions[i].Writes() {
+			return true
+		}
+	}
+	return false
+}
+
+// Conflicts are the actions that leave a conflict for a person.
+func (p *Plan) Conflicts() []Action {
+	var out []Action
+	for _, a := range p.Actions {
+		if a.Op == Conflict {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Count is the number of actions with that word.
+func (p *Plan) Count(op Op) int {
+	n := 0
+	for i := range p.Actions {
+		if p.Actions[i].Op == op {
+			n++
+		}
+	}
+	return n
 }
