@@ -56,7 +56,7 @@ func startHost(ctx context.Context, o Options, p ports, services []*spec.Service
 		start  func() error
 	}{
 		{true, func() error { return h.startTraces(ctx, p.traces) }},
-		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, topics(o.Model)) }},
+		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, filepath.Join(o.DataDir, "kafka"), topics(o.Model)) }},
 		{kafka && len(o.Kafka) > 0, func() error { return createTopics(ctx, o.Kafka, topics(o.Model)) }},
 		{redis && o.Redis == "", func() error { return h.startRedis(p.redis) }},
 		{database && o.Database == nil, func() error { return os.MkdirAll(o.DataDir, 0o750) }},
@@ -96,15 +96,17 @@ func (h *host) startTraces(ctx context.Context, port int) error {
 // partitions of each topic: enough to see that order holds per key only.
 const partitions = 3
 
-func (h *host) startKafka(port int, topics []string) error {
+// startKafka keeps its events in dir: after a restart they must fit what the services' databases say was sent.
+func (h *host) startKafka(port int, dir string, topics []string) error {
 	cluster, err := kfake.NewCluster(
+		kfake.DataDir(dir),
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.SeedTopics(partitions, topics...),
 		kfake.GroupMinSessionTimeout(100*time.Millisecond),
 	)
 	if err != nil {
-		return fmt.Errorf("start kafka: %w", err)
+		return fmt.Errorf("start kafka: %w: if its data is damaged, remove %s", err, dir)
 	}
 	h.brokers = cluster.ListenAddrs()
 	h.onClose(cluster.Close)

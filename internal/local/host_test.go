@@ -45,8 +45,14 @@ func hostPlatform() {
 	}
 }
 
+// table is what the host prints.
+type table struct {
+	Services []local.Endpoint
+	Kafka    []string
+}
+
 // hosted runs a platform in another process.
-func hosted(t *testing.T) (*exec.Cmd, []local.Endpoint) {
+func hosted(t *testing.T) (*exec.Cmd, table) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "LOCAL_TEST_HOST="+shop, "LOCAL_TEST_DATA="+t.TempDir())
@@ -64,22 +70,22 @@ func hosted(t *testing.T) (*exec.Cmd, []local.Endpoint) {
 	if !lines.Scan() {
 		t.Fatalf("no table: %s", &errs)
 	}
-	var table struct{ Services []local.Endpoint }
-	if err := json.Unmarshal(lines.Bytes(), &table); err != nil {
+	var got table
+	if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, table.Services
+	return cmd, got
 }
 
 func TestInterruptStopsEverything(t *testing.T) {
-	host, services := hosted(t)
+	host, got := hosted(t)
 	if err := host.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if err := host.Wait(); err != nil {
 		t.Errorf("the host: %v", err)
 	}
-	for _, s := range services {
+	for _, s := range got.Services {
 		if alive(s.PID) {
 			t.Errorf("%s still runs", s.Service)
 		}
@@ -87,12 +93,12 @@ func TestInterruptStopsEverything(t *testing.T) {
 }
 
 func TestServicesDieWithTheirHost(t *testing.T) {
-	host, services := hosted(t)
+	host, got := hosted(t)
 	if err := host.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = host.Wait()
-	for _, s := range services {
+	for _, s := range got.Services {
 		eventually(t, s.Service+" is gone", func() bool { return !alive(s.PID) })
 		eventually(t, s.API+" is free", func() bool { return portFree(strings.TrimPrefix(s.API, "http://")) })
 	}
@@ -126,4 +132,51 @@ func TestHostedRedisForgetsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the key has expired", func() bool { return client.Exists(t.Context(), "k").Val() == 0 })
+}
+
+func TestEventsOutliveTheProcess(t *testing.T) {
+	for name, end := range map[string]syscall.Signal{"stopped": syscall.SIGINT, "killed": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			host, table := hosted(t)
+			consume(t, produce(t, table.Kafka, "one"), "one")
+			produce(t, table.Kafka, "two")
+			if err := host.Process.Signal(end); err != nil {
+				t.Fatal(err)
+			}
+			_ = host.Wait()
+
+			o := options(t, nil)
+			for _, pair := range host.Env {
+				if dir, ok := strings.CutPrefix(pair, "LOCAL_TEST_DATA="); ok {
+					o.DataDir = dir
+				}
+			}
+			consume(t, start(t, o).Brokers(), "two")
+		})
+	}
+}
+
+func produce(t *testing.T, brokers []string, value string) []string {
+	t.Helper()
+	w := &kafka.Writer{Addr: kafka.TCP(brokers...), Topic: "front.seen.v1", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+	defer func() { _ = w.Close() }()
+	if err := w.WriteMessages(t.Context(), kafka.Message{Key: []byte("k"), Value: []byte(value)}); err != nil {
+		t.Fatal(err)
+	}
+	return brokers
+}
+
+// consume reads the group's next event, and commits it.
+func consume(t *testing.T, brokers []string, want string) {
+	t.Helper()
+	r := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: brokers, GroupID: "back", Topic: "front.seen.v1", StartOffset: kafka.FirstOffset, MaxWait: 50 * time.Millisecond,
+	})
+	defer func() { _ = r.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	m, err := r.ReadMessage(ctx)
+	if err != nil || string(m.Value) != want {
+		t.Fatalf("read %q, %v; want %q", m.Value, err, want)
+	}
 }
