@@ -1,7 +1,10 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -63,4 +66,58 @@ func (o *Operation) Spec() (*openapi3.Operation, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: %s %s is not in the document", o.contract.Path, o.Method, o.Path)
+}
+
+// parse is the full parse. Positions cost as much again, so only a faulty document is read with them.
+func (c *Contract) parse() (*openapi3.T, error) {
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromData(c.Raw)
+	if err != nil {
+		return nil, Problems{c.problem(err)}
+	}
+	if doc.Validate(loader.Context) == nil {
+		return doc, nil
+	}
+	loader = openapi3.NewLoader()
+	loader.IncludeOrigin = true
+	if doc, err = loader.LoadFromData(c.Raw); err != nil {
+		return nil, Problems{c.problem(err)}
+	}
+	err = doc.Validate(loader.Context, openapi3.EnableMultiError())
+	var several openapi3.MultiError
+	if !errors.As(err, &several) {
+		several = openapi3.MultiError{err}
+	}
+	var problems Problems
+	for _, err := range several {
+		problems = append(problems, c.problem(err))
+	}
+	return nil, problems.Err()
+}
+
+// problem finds the place of what kin-openapi says: its errors keep it in a field named Origin, the innermost the nearest.
+func (c *Contract) problem(err error) Problem {
+	at := Position{c.Path, 1, 1}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		if place := originOf(inner); place.Line > 0 {
+			at.Line, at.Column = place.Line, max(place.Column, 1)
+		}
+	}
+	message, _, _ := strings.Cut(err.Error(), "\n")
+	return Problem{at, "the contract is not valid OpenAPI 3.0: " + message, "see https://spec.openapis.org/oas/v3.0.3"}
+}
+
+func originOf(err error) openapi3.Location {
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Struct {
+		if field := v.FieldByName("Origin"); field.IsValid() {
+			if origin, ok := field.Interface().(*openapi3.Origin); ok && origin != nil && origin.Key != nil {
+				return *origin.Key
+			}
+		}
+	}
+	return openapi3.Location{}
 }

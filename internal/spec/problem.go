@@ -61,11 +61,12 @@ func (p Problems) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// Err gives the problems as an error: nil when there are none.
+// Err gives the problems, sorted, as an error: nil when there are none.
 func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
 	}
+	p.Sort()
 	return p
 }
 

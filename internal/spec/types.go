@@ -70,8 +70,8 @@ type Local struct {
 type Service struct {
 	// Name of the service, a DNS label: its folder, its Kubernetes Service and its identity in the mesh have this name.
 	Name string `yaml:"name" required:"true" is:"service" example:"orders"`
-	// Owner is the team that answers for the service; alerts carry it as a label. Default: the platform's name.
-	Owner string `yaml:"owner" is:"label" example:"checkout"`
+	// Owner is the team that answers for the service; alerts carry it as a label.
+	Owner string `yaml:"owner" default:"platform" is:"label" example:"checkout"`
 	// Summary says in a sentence what the service is for. Default: "The <name> service."
 	Summary string `yaml:"summary" is:"line" example:"Takes orders and drives each to completed or cancelled."`
 	// HTTP is the service's API.

@@ -1,0 +1,183 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ParseContract reads the operations of an OpenAPI document and checks what the platform asks of it beyond OpenAPI: version
+// 3.0, an operationId for each operation, unique and fit for Go, and no reference out of the document. Whether it is valid
+// OpenAPI is left to Contract.Doc. The error is of type Problems.
+func ParseContract(file string, raw []byte) (*Contract, error) {
+	c, problems := parseContract(file, raw)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func parseContract(file string, raw []byte) (*Contract, Problems) {
+	root, problems := parseDocument(file, raw, maxContract)
+	for i := range problems {
+		if problems[i].Message == emptyFile {
+			problems[i].Remedy = "write an OpenAPI 3.0.3 document: openapi, info and paths"
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	w := &contractWalk{contract: &Contract{Path: file, Raw: raw, Operations: map[string]*Operation{}}, ids: map[string]*Operation{}}
+	w.version(root)
+	if len(w.problems) == 0 {
+		w.references(root)
+		w.paths(root)
+	}
+	return w.contract, w.problems
+}
+
+type contractWalk struct {
+	contract *Contract
+	problems Problems
+	ids      map[string]*Operation // by operationId in lower case: on some disks, files differ by more than case only
+}
+
+func (w *contractWalk) add(n *yaml.Node, remedy, format string, args ...any) {
+	w.problems.add(place(w.contract.Path, n), remedy, format, args...)
+}
+
+func (w *contractWalk) version(root *yaml.Node) {
+	_, n := lookup(root, "openapi")
+	switch {
+	case n == nil:
+		w.add(root, "add the line openapi: 3.0.3", "this is no OpenAPI document: openapi is missing")
+	case !strings.HasPrefix(n.Value, "3.0."):
+		w.add(n, "write openapi: 3.0.3", "OpenAPI %s is not supported", clip(n.Value))
+	}
+}
+
+// references refuses references to other documents, and keys that stand twice, anywhere in the document.
+func (w *contractWalk) references(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		for _, child := range n.Content {
+			w.references(child)
+		}
+		return
+	}
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Value == "$ref" && value.Kind == yaml.ScalarNode && !strings.HasPrefix(value.Value, "#/") {
+			w.add(value, "copy what it names into components and write #/components/…", "the reference %q leaves the document", clip(value.Value))
+		}
+		if line, twice := seen[key.Value]; twice {
+			w.add(key, "remove one of the two", "the key %q stands twice: first on line %d", clip(key.Value), line)
+		}
+		seen[key.Value] = key.Line
+		w.references(value)
+	}
+}
+
+func (w *contractWalk) paths(root *yaml.Node) {
+	_, paths := lookup(root, "paths")
+	switch {
+	case paths == nil:
+		w.add(root, "add paths: {} at the least", "paths is missing")
+	case paths.Kind != yaml.MappingNode:
+		w.add(paths, "write one path a key", "paths must hold keys and values, not %s", describe(paths))
+	default:
+		for i := 0; i+1 < len(paths.Content); i += 2 {
+			w.path(paths.Content[i], paths.Content[i+1])
+		}
+	}
+}
+
+var (
+	methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+	beside  = []string{"summary", "description", "parameters", "servers"} // what a path has beside methods
+)
+
+func (w *contractWalk) path(key, item *yaml.Node) {
+	switch {
+	case strings.HasPrefix(key.Value, "x-"):
+		return
+	case !strings.HasPrefix(key.Value, "/"):
+		w.add(key, "write /"+clip(key.Value), "the path %q does not begin with /", clip(key.Value))
+		return
+	case item.Kind != yaml.MappingNode:
+		w.add(item, "write the methods below it: get, post, …", "the path %s must hold keys and values, not %s", clip(key.Value), describe(item))
+		return
+	}
+	for i := 0; i+1 < len(item.Content); i += 2 {
+		method, operation := item.Content[i], item.Content[i+1]
+		switch {
+		case slices.Contains(methods, method.Value):
+			w.operation(key.Value, method, operation)
+		case method.Value == "$ref":
+			w.add(method, "write the path's methods out here", "a path cannot be a reference")
+		case !slices.Contains(beside, method.Value) && !strings.HasPrefix(method.Value, "x-"):
+			w.add(method, DidYouMean(method.Value, "the keys here are", slices.Concat(methods, beside)), "unknown key %q in the path %s", clip(method.Value), clip(key.Value))
+		}
+	}
+}
+
+func (w *contractWalk) operation(path string, method, operation *yaml.Node) {
+	name := fmt.Sprintf("%s %s", strings.ToUpper(method.Value), clip(path))
+	if operation.Kind != yaml.MappingNode {
+		w.add(operation, "write operationId and responses below it", "%s must hold keys and values, not %s", name, describe(operation))
+		return
+	}
+	_, id := lookup(operation, "operationId")
+	if id == nil {
+		w.add(method, "add one, such as operationId: "+suggestID(method.Value, path), "%s has no operationId", name)
+		return
+	}
+	if f := (rules{is: "operation"}).text(id.Value); f != nil || id.Kind != yaml.ScalarNode {
+		if f == nil {
+			f = &fault{"must be a single word", kinds["operation"].form}
+		}
+		w.add(id, f.remedy, "the operationId of %s %s", name, f.message)
+		return
+	}
+	if other, taken := w.ids[strings.ToLower(id.Value)]; taken {
+		w.add(id, "give each operation an id of its own", "the operationId %s is taken: %s %s has %s on line %d", id.Value, other.Method, other.Path, other.ID, other.Position.Line)
+		return
+	}
+	o := &Operation{ID: id.Value, Method: strings.ToUpper(method.Value), Path: path, Position: place(w.contract.Path, id), contract: w.contract}
+	w.ids[strings.ToLower(o.ID)] = o
+	w.contract.Operations[o.ID] = o
+}
+
+// suggestID makes an operationId from the method and the last fixed part of the path.
+func suggestID(method, path string) string {
+	noun := ""
+	for part := range strings.SplitSeq(path, "/") {
+		if part != "" && !strings.HasPrefix(part, "{") {
+			noun = part
+		}
+	}
+	return method + GoName(noun)
+}
+
+// GoName makes an exported Go name of a service's, an operation's or an event type's name: order-items gives OrderItems.
+func GoName(name string) string {
+	var b strings.Builder
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '.' || r == '_' }) {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}
+
+// lookup gives the key's node and its value's in a mapping, or nils.
+func lookup(mapping *yaml.Node, key string) (*yaml.Node, *yaml.Node) {
+	if mapping.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			if mapping.Content[i].Value == key {
+				return mapping.Content[i], mapping.Content[i+1]
+			}
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,56 @@
+package spec
+
+import "maps"
+
+// PlatformFile marks a platform's root.
+const PlatformFile = "platform.yaml"
+
+// pinned are the versions that this release of the scaffolder was proven with.
+var pinned = map[string]string{
+	"kubernetes":   "1.34.2",
+	"istio":        "1.31.1",
+	"prometheus":   "3.16.0",
+	"alertmanager": "0.34.2",
+	"grafana":      "12.2.0",
+	"jaeger":       "2.13.0",
+	"loki":         "3.7.8",
+	"kafka":        "4.1.0",
+	"postgres":     "17.6",
+	"redis":        "8.2.1",
+}
+
+// ParsePlatform reads the text of platform.yaml, named file in its problems, and fills in the defaults. The error is of
+// type Problems.
+func ParsePlatform(file string, raw []byte) (*Platform, error) {
+	p, problems := parsePlatform(file, raw)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func parsePlatform(file string, raw []byte) (*Platform, Problems) {
+	root, problems := parseDocument(file, raw, maxDeclaration)
+	for i := range problems {
+		if problems[i].Message == emptyFile {
+			problems[i].Remedy = "one line is enough:\nname: the platform's name"
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	p := &Platform{}
+	if _, problems = decode(file, root, p); len(problems) > 0 {
+		return nil, problems
+	}
+	if p.Namespace == "" {
+		p.Namespace = p.Name
+	}
+	if len(p.Gateway.Hosts) == 0 {
+		p.Gateway.Hosts = []string{p.Name + ".localhost"}
+	}
+	versions := maps.Clone(pinned)
+	maps.Copy(versions, p.Versions)
+	p.Versions = versions
+	return p, nil
+}

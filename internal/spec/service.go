@@ -1,0 +1,80 @@
+package spec
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ParseService reads the text of one service.yaml, named file in its problems, and fills in the defaults. Dir is the
+// file's folder. The error is of type Problems.
+func ParseService(file string, raw []byte) (*Service, error) {
+	s, problems := parseService(file, raw)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func parseService(file string, raw []byte) (*Service, Problems) {
+	root, problems := parseDocument(file, raw, maxDeclaration)
+	for i := range problems {
+		if problems[i].Message == emptyFile {
+			problems[i].Remedy = "three lines make a service:\nname: " + exampleName(file) + "\nowner: the team that answers for it\nsummary: what it is for, in a sentence"
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	s := &Service{Dir: path.Dir(file)}
+	s.Positions, problems = decode(file, root, s)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	s.fillDefaults()
+	return s, nil
+}
+
+// exampleName is the name that a service.yaml ought to have by its folder.
+func exampleName(file string) string {
+	if name := slug(path.Base(path.Dir(file))); name != "" {
+		return name
+	}
+	return "orders"
+}
+
+// fillDefaults sets the defaults that depend on other fields.
+func (s *Service) fillDefaults() {
+	if s.Summary == "" {
+		s.Summary = "The " + s.Name + " service."
+	}
+	for _, call := range s.Calls {
+		if call.Retry.PerTry == 0 {
+			call.Retry.PerTry = call.Timeout / time.Duration(call.Retry.Attempts)
+			if call.Retry.PerTry > time.Millisecond {
+				call.Retry.PerTry = call.Retry.PerTry.Truncate(time.Millisecond)
+			}
+		}
+	}
+}
+
+// At gives the position of the field at path, such as "calls.inventory.timeout" or "events.consumes[0]", or of the nearest
+// field around it that stands in the file.
+func (s *Service) At(path string) Position {
+	for {
+		if at, ok := s.Positions[path]; ok || path == "" {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+}
+
+// Service returns the service of that name, or nil.
+func (m *Model) Service(name string) *Service {
+	i, found := slices.BinarySearchFunc(m.Services, name, func(s *Service, name string) int { return strings.Compare(s.Name, name) })
+	if !found {
+		return nil
+	}
+	return m.Services[i]
+}
