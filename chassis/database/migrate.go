@@ -87,13 +87,29 @@ func appliedMigrations(ctx context.Context, db *DB, table string) (migrate.Migra
 
 func (m *migration) apply(ctx context.Context, db *DB, table string) error {
 	if m.atomic {
-		return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return m.run(ctx, tx, table) })
+		return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			if err := noticeDeath(ctx, db, tx); err != nil {
+				return err
+			}
+			return m.run(ctx, tx, table)
+		})
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	return errors.Join(m.run(ctx, conn, table), conn.Close())
+}
+
+// noticeDeath has PostgreSQL (14 and later) look, while a statement runs, whether this process still lives. Without it the
+// statement of a killed migrator would go on to its end, and the next migrator would wait for the tables it has locked.
+func noticeDeath(ctx context.Context, db *DB, tx bun.Tx) error {
+	if db.kind != Postgres {
+		return nil
+	}
+	const setting = "client_connection_check_interval"
+	_, err := tx.ExecContext(ctx, "SELECT set_config(?0, '1s', true) WHERE current_setting(?0, true) IS NOT NULL", setting)
+	return err
 }
 
 func (m *migration) run(ctx context.Context, on bun.IDB, table string) error {
