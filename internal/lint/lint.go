@@ -1,11 +1,72 @@
 // Package lint holds the desk checks: what can be proven about a platform from its declarations, and from the files rendered
-// from them, without running anything.
+// from them, without running anything. Package spec has checked each file by itself; here it is whether they agree.
+//
+// Two words about time. A service's own deadline is http.timeout, 10s unless it says otherwise: the server gives up a request
+// then, whatever it waits for. A call's timeout bounds the call with all its attempts. Calls of one request may be under way
+// at the same time, so each one by itself, not their sum, must fit into the deadline, with something left to answer in.
+//
+//	model, err := spec.Load(os.DirFS(root))
+//	…
+//	if problems := lint.Check(model, files); len(problems) > 0 { … }
 package lint
 
 import (
+	"errors"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
-// Check proves the model, and the rendered files against it; files may be those of some services only, or none.
-func Check(m *spec.Model, files []plan.File) spec.Problems { return nil }
+// Check proves the model, and the rendered files against it; files may be those of some services only, or none. The problems
+// are sorted by place.
+//
+// Contracts are looked at for their operations only. That they are valid OpenAPI is proven by Contracts, and by the renderer
+// for those that it renders from.
+func Check(m *spec.Model, files []plan.File) spec.Problems {
+	c := &checks{model: m}
+	for _, s := range m.Services {
+		c.workload(s)
+		c.calls(s)
+		c.ingress(s)
+		c.events(s)
+	}
+	c.cycles()
+	problems := append(c.problems, manifests(m, files)...)
+	problems.Sort()
+	return problems
+}
+
+// Contracts proves that every contract is valid OpenAPI 3.0. It costs about a millisecond a contract.
+func Contracts(m *spec.Model) spec.Problems {
+	found := make([]spec.Problems, len(m.Services))
+	parallel(len(m.Services), func(i int) {
+		if _, err := m.Services[i].Contract.Doc(); err != nil {
+			errors.As(err, &found[i])
+		}
+	})
+	var problems spec.Problems
+	for _, p := range found {
+		problems = append(problems, p...)
+	}
+	problems.Sort()
+	return problems
+}
+
+// parallel calls do for each i below n on as many goroutines as there are processors.
+func parallel(n int, do func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		g.Go(func() error { do(i); return nil })
+	}
+	_ = g.Wait() // do reports no errors
+}
+
+// checks collects what the checks of a model find.
+type checks struct {
+	model    *spec.Model
+	problems spec.Problems
+}

@@ -28,7 +28,7 @@ func decode(file string, root *yaml.Node, target any) (map[string]Position, Prob
 }
 
 func (d *decoder) fault(n *yaml.Node, path string, f *fault) {
-	d.problems.add(place(d.file, n), f.remedy, "%s %s", path, f.message)
+	d.problems.Add(place(d.file, n), f.remedy, "%s %s", path, f.message)
 }
 
 // value decodes n, the value of the key at path, into v.
@@ -96,7 +96,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, r rules)
 		pair, given := seen[key]
 		if !given || target.Kind() == reflect.Pointer && null(pair.value) {
 			if f.Tag.Get("required") == "true" {
-				d.problems.add(d.positions[path], "add "+sample(f), "%s is missing", at)
+				d.problems.Add(d.positions[path], "add "+sample(f), "%s is missing", at)
 			}
 			fill(target, inner)
 			continue
@@ -105,7 +105,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, r rules)
 		before := len(d.problems)
 		d.value(pair.value, target, at, inner)
 		if f.Tag.Get("required") == "true" && target.Kind() == reflect.Slice && target.Len() == 0 && len(d.problems) == before {
-			d.problems.add(d.positions[at], "name at least one, or remove "+path, "%s is empty", at)
+			d.problems.Add(d.positions[at], "name at least one, or remove "+path, "%s is empty", at)
 		}
 	}
 }
@@ -119,11 +119,11 @@ func (d *decoder) keys(n *yaml.Node, path string, known func(key *yaml.Node) boo
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			d.problems.add(place(d.file, key), "write a single word", "a key must be text, not %s", describe(key))
+			d.problems.Add(place(d.file, key), "write a single word", "a key must be text, not %s", describe(key))
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {
-			d.problems.add(place(d.file, key), "remove one of the two", "%s stands twice: first on line %d", join(path, key.Value), first.key.Line)
+			d.problems.Add(place(d.file, key), "remove one of the two", "%s stands twice: first on line %d", join(path, key.Value), first.key.Line)
 			continue
 		}
 		if known(key) {
@@ -144,7 +144,7 @@ func (d *decoder) unknown(key *yaml.Node, path string, known []string) {
 			remedy = "it belongs elsewhere: " + strings.Join(home, ", ")
 		}
 	}
-	d.problems.add(place(d.file, key), remedy, "unknown key %q%s", clip(key.Value), where)
+	d.problems.Add(place(d.file, key), remedy, "unknown key %q%s", clip(key.Value), where)
 }
 
 // homes gives the paths of all fields with that key, but not inside lists and maps.
@@ -216,7 +216,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, r rules) {
 		}
 		identity := identify(items.Index(i), r.tag.Get("key"))
 		if first, twice := seen[identity]; twice {
-			d.problems.add(place(d.file, node), "remove one of the two", "%s names %s again: it is on line %d already", path, identity, n.Content[first].Line)
+			d.problems.Add(place(d.file, node), "remove one of the two", "%s names %s again: it is on line %d already", path, identity, n.Content[first].Line)
 		} else {
 			seen[identity] = i
 		}

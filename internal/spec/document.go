@@ -37,30 +37,30 @@ func parseDocument(file string, raw []byte, limit int) (*yaml.Node, Problems) {
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		problems.add(Position{file, 1, 1}, "", emptyFile)
+		problems.Add(Position{file, 1, 1}, "", emptyFile)
 		return nil, problems
 	case err != nil:
 		return nil, Problems{syntaxProblem(file, raw, err)}
 	}
 	root := document.Content[0]
 	if null(root) {
-		problems.add(Position{file, 1, 1}, "", emptyFile)
+		problems.Add(Position{file, 1, 1}, "", emptyFile)
 		return nil, problems
 	}
 	var next yaml.Node
 	switch err := decoder.Decode(&next); {
 	case err == nil:
-		problems.add(place(file, &next), "keep one document and remove the rest, with the line ---", "the file holds a second document")
+		problems.Add(place(file, &next), "keep one document and remove the rest, with the line ---", "the file holds a second document")
 		return nil, problems
 	case !errors.Is(err, io.EOF):
 		return nil, Problems{syntaxProblem(file, raw, err)}
 	}
 	if aliased := findAlias(root); aliased != nil {
-		problems.add(place(file, aliased), "write the value out in each place", "anchors and aliases (& and *) are not supported here")
+		problems.Add(place(file, aliased), "write the value out in each place", "anchors and aliases (& and *) are not supported here")
 		return nil, problems
 	}
 	if root.Kind != yaml.MappingNode {
-		problems.add(place(file, root), "write one \"key: value\" a line", "the file must hold keys and values, not %s", describe(root))
+		problems.Add(place(file, root), "write one \"key: value\" a line", "the file must hold keys and values, not %s", describe(root))
 		return nil, problems
 	}
 	return root, nil
@@ -71,7 +71,7 @@ func unreadable(file string, raw []byte, limit int) *Problem {
 	var problems Problems
 	switch {
 	case len(raw) > limit:
-		problems.add(Position{file, 1, 1}, "is this the right file?", "the file has %d bytes; the most that is read is %d", len(raw), limit)
+		problems.Add(Position{file, 1, 1}, "is this the right file?", "the file has %d bytes; the most that is read is %d", len(raw), limit)
 	case !utf8.Valid(raw):
 		offset := 0
 		for offset < len(raw) {
@@ -81,12 +81,12 @@ func unreadable(file string, raw []byte, limit int) *Problem {
 			}
 			offset += size
 		}
-		problems.add(positionOf(file, raw, offset), "save the file as UTF-8", "the text is not UTF-8")
+		problems.Add(positionOf(file, raw, offset), "save the file as UTF-8", "the text is not UTF-8")
 	default:
 		text := strings.TrimPrefix(strings.ReplaceAll(string(raw), "\r\n", " \n"), bom) // the same length but for the mark
 		if i := strings.IndexFunc(text, control); i >= 0 {
 			r, _ := utf8.DecodeRuneInString(text[i:])
-			problems.add(positionOf(file, []byte(text), i), "remove it", "a control character, %+q, stands here", r)
+			problems.Add(positionOf(file, []byte(text), i), "remove it", "a control character, %+q, stands here", r)
 		}
 	}
 	if len(problems) == 0 {

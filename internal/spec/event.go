@@ -27,7 +27,7 @@ func parseEvent(file string, raw []byte) (*Event, Problems) {
 	at := Position{file, 1, 1}
 	e := &Event{Type: strings.TrimSuffix(path.Base(file), ".json"), Path: file, Raw: raw}
 	if f := (rules{is: "event"}).text(e.Type); f != nil {
-		problems.add(at, "rename the file: "+f.remedy, "the file's name %s", f.message)
+		problems.Add(at, "rename the file: "+f.remedy, "the file's name %s", f.message)
 		return nil, problems
 	}
 	if problem := unreadable(file, raw, maxEvent); problem != nil {
@@ -40,7 +40,7 @@ func parseEvent(file string, raw []byte) (*Event, Problems) {
 	p := schemaParser{}
 	e.Schema = p.schema(root, "the schema")
 	if len(p.problems) == 0 && e.Schema.Type != "object" {
-		p.problems.add(e.Schema.Position, `write "type": "object" and name the properties`, "an event's schema must be of the type object, not %s", e.Schema.Type)
+		p.problems.Add(e.Schema.Position, `write "type": "object" and name the properties`, "an event's schema must be of the type object, not %s", e.Schema.Type)
 	}
 	if len(p.problems) > 0 {
 		return nil, p.problems

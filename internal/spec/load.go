@@ -45,9 +45,9 @@ func read(fsys fs.FS, file string, at Position, remedy string) ([]byte, Problems
 	raw, err := fs.ReadFile(fsys, file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		problems.add(at, remedy, "%s does not exist", file)
+		problems.Add(at, remedy, "%s does not exist", file)
 	case err != nil:
-		problems.add(at, "make it a readable file", "%s cannot be read: %v", file, cause(err))
+		problems.Add(at, "make it a readable file", "%s cannot be read: %v", file, cause(err))
 	}
 	return raw, problems
 }
@@ -67,7 +67,7 @@ func (l *loading) module() string {
 	l.problems = append(l.problems, problems...)
 	module := modfile.ModulePath(raw)
 	if len(problems) == 0 && module == "" {
-		l.problems.add(at, "add a line such as: module example.com/shop", "go.mod names no module")
+		l.problems.Add(at, "add a line such as: module example.com/shop", "go.mod names no module")
 	}
 	return module
 }
@@ -96,7 +96,7 @@ func parallel(n int, do func(i int)) {
 func (l *loading) files(dir string) []fs.DirEntry {
 	entries, err := fs.ReadDir(l.fsys, dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		l.problems.add(Position{File: dir, Line: 1, Column: 1}, "make it a readable folder", "%s cannot be read: %v", dir, cause(err))
+		l.problems.Add(Position{File: dir, Line: 1, Column: 1}, "make it a readable folder", "%s cannot be read: %v", dir, cause(err))
 	}
 	return entries
 }
@@ -170,11 +170,11 @@ func (l *loading) duplicates(m *Model) {
 			if path.Base(first.Dir) != s.Name { // the one whose folder has the name is right
 				first, s = s, first
 			}
-			l.problems.add(s.At("name"), "rename one of the two, and its folder", "the service %s is declared twice: first at %s", s.Name, first.At("name"))
+			l.problems.Add(s.At("name"), "rename one of the two, and its folder", "the service %s is declared twice: first at %s", s.Name, first.At("name"))
 		case second != nil:
-			l.problems.add(s.At("name"), "rename one of the two", "the services %s and %s differ by hyphens only, and give the same Go names", second.Name, s.Name)
+			l.problems.Add(s.At("name"), "rename one of the two", "the services %s and %s differ by hyphens only, and give the same Go names", second.Name, s.Name)
 		case path.Base(s.Dir) != s.Name && !slices.ContainsFunc(m.Services, func(o *Service) bool { return o != s && o.Name == s.Name }):
-			l.problems.add(s.At("name"), "rename the folder to "+path.Join(ServicesDir, s.Name)+", or write name: "+path.Base(s.Dir), "the service %s lies in the folder %s", s.Name, s.Dir)
+			l.problems.Add(s.At("name"), "rename the folder to "+path.Join(ServicesDir, s.Name)+", or write name: "+path.Base(s.Dir), "the service %s lies in the folder %s", s.Name, s.Dir)
 		}
 		named[s.Name], goNamed[goName] = s, s
 	}

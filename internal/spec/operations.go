@@ -45,7 +45,7 @@ type contractWalk struct {
 }
 
 func (w *contractWalk) add(n *yaml.Node, remedy, format string, args ...any) {
-	w.problems.add(place(w.contract.Path, n), remedy, format, args...)
+	w.problems.Add(place(w.contract.Path, n), remedy, format, args...)
 }
 
 func (w *contractWalk) version(root *yaml.Node) {

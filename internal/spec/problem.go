@@ -77,7 +77,7 @@ func (p Problems) Sort() {
 	})
 }
 
-// add notes a problem; the message is a format.
-func (p *Problems) add(at Position, remedy, format string, args ...any) {
+// Add notes a problem; the message is a format, the remedy is not.
+func (p *Problems) Add(at Position, remedy, format string, args ...any) {
 	*p = append(*p, Problem{Position: at, Message: fmt.Sprintf(format, args...), Remedy: remedy})
 }
