@@ -1,0 +1,81 @@
+# Every task of a developer, and of the continuous integration, is a target here. `make` alone lists them.
+
+GO    ?= go
+ROOT  := $(CURDIR)
+LINT  := $(GO) tool -modfile=$(ROOT)/tools/go.mod golangci-lint
+
+# The race detector needs a C compiler; Go itself tells whether there is one.
+RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# Modules with code of their own; the linter runs in each.
+MODULES := . bench tools
+
+# soak: how long each fuzz target runs, and how often each crash test does.
+FUZZTIME ?= 30s
+ROUNDS   ?= 50
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test verify lint bench soak fmt generate tools clean race-note
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## scaffold a service into a scratch copy, run it with the others, show its health, metrics and trace
+	$(GO) run ./test/demo
+
+up: ## run all services on this machine until Ctrl-C
+	$(GO) run ./cmd/scaffold up
+
+test: race-note ## unit tests, race detector on; needs only Go and make
+	$(GO) test $(RACE) -timeout 15m ./...
+
+verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), and of the nested modules
+	$(GO) test $(RACE) -tags real -timeout 25m ./chassis/... ./test/...
+	cd tools && $(GO) test $(RACE) ./...
+	cd bench && $(GO) test $(RACE) ./...
+
+lint: ## every static check: linters, formatting, declarations, licences, documents
+	@set -e; for module in $(MODULES); do echo "golangci-lint: $$module"; (cd $$module && $(LINT) run ./...); done
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" $$unformatted; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags real ./...
+	$(GO) vet -tags soak ./...
+	$(GO) run ./cmd/scaffold check
+	$(GO) test ./test/docs -run 'TestDocuments'
+	cd tools && $(GO) run ./licences .. ../bench
+	cd tools && $(GO) run ./tracked ..
+
+bench: ## measure every promise that has a number, against bare Gin, go-zero and Kratos (ARGS=-json …)
+	cd bench && $(GO) run . $(ARGS)
+
+soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, benchmarks
+	TRELLIS_ROUNDS=$(ROUNDS) $(GO) test $(RACE) -tags 'real soak' -timeout 120m -count 1 ./...
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "fuzz: $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(MAKE) bench
+
+fmt: ## format the code
+	@set -e; for module in $(MODULES); do (cd $$module && $(LINT) fmt ./...); done
+
+generate: ## write again what follows from the declarations and from the code
+	$(GO) generate ./...
+	$(GO) run ./cmd/scaffold sync
+
+tools: ## build the pinned tools now, instead of at their first use
+	$(LINT) version
+	cd tools && $(GO) build -o /dev/null ./licences && $(GO) build -o /dev/null ./tracked
+
+clean: ## remove what was built here; databases of `make up` and what undo needs stay in .trellis
+	rm -rf bin .trellis/bin .trellis/demo
+	$(GO) clean -testcache
+
+race-note:
+ifeq ($(RACE),)
+	@echo "note: no C compiler was found, so the race detector is off; install gcc to run the tests as they are run before a merge"
+endif
