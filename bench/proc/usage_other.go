@@ -1,0 +1,27 @@
+//go:build !linux
+
+package proc
+
+import (
+	"errors"
+	"time"
+)
+
+var errLinuxOnly = errors.New("only Linux tells")
+
+func pinned(_ int, path string, args []string) (string, []string) { return path, args }
+
+// Launch does nothing: servers are pinned on Linux only.
+func Launch() {}
+
+// CPUs is empty: processors are chosen on Linux only.
+func CPUs() []int { return nil }
+
+// PinSelf does nothing.
+func PinSelf(int) (restore func(), err error) { return func() {}, nil }
+
+// CPUTime is known on Linux only.
+func (p *Process) CPUTime() (time.Duration, error) { return 0, errLinuxOnly }
+
+// Resident is known on Linux only.
+func (p *Process) Resident() (int64, error) { return 0, errLinuxOnly }

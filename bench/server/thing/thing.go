@@ -1,0 +1,59 @@
+// Package thing is the one resource that every compared server serves: a small JSON answer from memory, found by a
+// path parameter that must match a pattern. Sharing it keeps the comparison about the frameworks.
+package thing
+
+import (
+	"errors"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// SeedID is the identifier that each store starts with.
+const SeedID = "0b8e4d1c-6f0a-4c39-9a51-2f7d3e1b6c80"
+
+// The rule for an identifier, the same as in the contract of the generated service: Pattern and at most MaxLength characters.
+const (
+	Pattern   = `^[0-9a-z-]+$`
+	MaxLength = 64
+)
+
+// ErrInvalidID says that an identifier does not follow the rule.
+var ErrInvalidID = errors.New("id: want 1 to 64 of the characters 0-9, a-z and -")
+
+var pattern = regexp.MustCompile(Pattern)
+
+// Thing is the answer's body.
+type Thing struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// CheckID validates a path parameter by hand-written code, as the validators that frameworks generate do.
+func CheckID(id string) error {
+	if id == "" || len(id) > MaxLength || !pattern.MatchString(id) {
+		return ErrInvalidID
+	}
+	return nil
+}
+
+// Store keeps things in memory. It is safe for concurrent use.
+type Store struct {
+	mu     sync.RWMutex
+	things map[string]Thing
+}
+
+// NewStore returns a store that holds one thing, SeedID.
+func NewStore() *Store {
+	seed := Thing{ID: SeedID, Name: "first", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return &Store{things: map[string]Thing{seed.ID: seed}}
+}
+
+// Find returns the thing of that identifier and whether there is one.
+func (s *Store) Find(id string) (Thing, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t, ok := s.things[id]
+	return t, ok
+}
