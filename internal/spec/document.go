@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -120,29 +119,42 @@ func place(file string, n *yaml.Node) Position {
 }
 
 var (
-	syntaxLine  = regexp.MustCompile(`^yaml: line (\d+): `)
-	indentedTab = regexp.MustCompile(`(?m)^ *\t[ \t]*\S`)
+	syntaxPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
+	indentedTab  = regexp.MustCompile(`(?m)^ *\t[ \t]*\S`)
 )
 
-// syntaxProblem turns the parser's error into a problem. The parser tells the line only, and the first line not at all.
+// syntaxProblem turns the parser's error into a problem. The line that the parser tells is often that where the construct
+// around the fault begins, so the place is the first line with which the text up to there gives the same error.
 func syntaxProblem(file string, raw []byte, err error) Problem {
-	message, line := err.Error(), 1
-	if found := syntaxLine.FindStringSubmatch(message); found != nil {
-		line, _ = strconv.Atoi(found[1])
-		message = message[len(found[0]):]
-	}
-	message = strings.TrimPrefix(message, "yaml: ")
+	message := syntaxMessage(err)
 	if strings.Contains(message, "character that cannot start any token") || strings.Contains(message, "tab character") {
 		if tab := indentedTab.FindIndex(raw); tab != nil {
 			at := positionOf(file, raw, tab[0]+bytes.IndexByte(raw[tab[0]:tab[1]], '\t'))
 			return Problem{at, "a tab indents this line, and YAML allows only spaces", "replace the tab by two spaces"}
 		}
 	}
-	lines := strings.Split(string(raw), "\n")
-	line = min(line, len(lines))
-	text := strings.TrimPrefix(lines[line-1], bom)
+	lines := bytes.SplitAfter(raw, []byte("\n"))
+	line := faultyLine(lines, message)
+	text := strings.TrimPrefix(string(lines[line]), bom)
 	column := utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " \t")) + 1
-	return Problem{Position{file, line, column}, "the YAML cannot be read: " + message, "look at this line and the one above: indentation, quotes, colons"}
+	return Problem{Position{file, line + 1, column}, "the YAML cannot be read: " + message, "look at this line and the one above: indentation, quotes, colons"}
+}
+
+func syntaxMessage(err error) string {
+	return syntaxPrefix.ReplaceAllString(err.Error(), "")
+}
+
+// faultyLine gives the index of the first line with which the text fails with that message. Long files, which would take
+// many trials, give their last line.
+func faultyLine(lines [][]byte, message string) int {
+	const most = 1000
+	for i := range min(len(lines), most) {
+		var n yaml.Node
+		if err := yaml.Unmarshal(bytes.Join(lines[:i+1], nil), &n); err != nil && syntaxMessage(err) == message {
+			return i
+		}
+	}
+	return len(lines) - 1
 }
 
 func findAlias(n *yaml.Node) *yaml.Node {

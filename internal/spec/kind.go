@@ -21,7 +21,7 @@ type kind struct {
 
 const (
 	label  = `[a-z]([-a-z0-9]*[a-z0-9])?`
-	domain = `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
+	domain = `[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?`
 )
 
 var kinds = map[string]kind{
