@@ -1,14 +1,18 @@
 package httpserver
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trellis-mesh/trellis/chassis/fault"
 	"github.com/trellis-mesh/trellis/chassis/health"
+	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
@@ -28,8 +32,8 @@ type Options struct {
 	BodyLimit int64
 	// RequestTimeout is the deadline in a request's context; 15 s. An operation's x-timeout wins.
 	RequestTimeout time.Duration
-	// ReadHeaderTimeout (5 s), ReadTimeout (30 s), WriteTimeout (RequestTimeout + 15 s) and IdleTimeout (2 min) bound the
-	// connection.
+	// ReadHeaderTimeout (5 s), ReadTimeout (30 s), WriteTimeout (RequestTimeout + 15 s; for the admin server 2 min 30 s, as
+	// profiles take their time) and IdleTimeout (2 min) bound the connection.
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxHeaderBytes bounds a request's headers; 64 KiB.
 	MaxHeaderBytes int
@@ -37,39 +41,122 @@ type Options struct {
 	TrustedProxies []string
 	// Buckets are the upper bounds of the latency histogram in seconds; DefaultBuckets.
 	Buckets []float64
-	// NewID makes request ids; random ones when nil.
+	// NewID makes request ids; 128 random bits in hex when nil.
 	NewID func() string
 }
 
+// DefaultBuckets reach from an answer out of memory to the default deadline, with the usual objectives among them, so
+// that the share of answers within an objective is exact.
+var DefaultBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .2, .3, .5, .8, 1, 2.5, 5, 10, 15}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Telemetry == nil {
+		return o, errors.New("httpserver: Options.Telemetry is nil; make one with telemetry.New")
+	}
+	orInt := func(v *int64, fallback int64) {
+		if *v <= 0 {
+			*v = fallback
+		}
+	}
+	orDuration := func(v *time.Duration, fallback time.Duration) {
+		if *v <= 0 {
+			*v = fallback
+		}
+	}
+	orInt(&o.BodyLimit, 1<<20)
+	orDuration(&o.RequestTimeout, 15*time.Second)
+	orDuration(&o.ReadHeaderTimeout, 5*time.Second)
+	orDuration(&o.ReadTimeout, 30*time.Second)
+	orDuration(&o.WriteTimeout, o.RequestTimeout+15*time.Second)
+	orDuration(&o.IdleTimeout, 2*time.Minute)
+	if o.MaxHeaderBytes <= 0 {
+		o.MaxHeaderBytes = 64 << 10
+	}
+	if len(o.Buckets) == 0 {
+		o.Buckets = DefaultBuckets
+	}
+	if o.NewID == nil {
+		o.NewID = newID
+	}
+	return o, nil
+}
+
 // Server is one listener with its routes.
-type Server struct{ engine *gin.Engine }
+type Server struct {
+	opt        Options
+	engine     *gin.Engine
+	operations *operations // nil for the admin server
+	draining   atomic.Bool
+	active     prometheus.Gauge // nil for the admin server
+	listening  listening
+}
 
-// New makes the API server.
-func New(opt Options) (*Server, error) { return &Server{engine: gin.New()}, nil }
+// New makes the API server: the routes that Router takes run behind the whole stack described in the package comment.
+func New(opt Options) (*Server, error) {
+	if opt.Addr == "" {
+		opt.Addr = ":8080"
+	}
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	contract, err := loadContract(opt)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	metrics, err := newMetrics(opt)
+	if err != nil {
+		return nil, fmt.Errorf("register the HTTP metrics: %w", err)
+	}
+	engine, err := newEngine(opt)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opt: opt, engine: engine, operations: newOperations(opt, contract, metrics), active: metrics.connections}
+	// Routes registered before Use are not behind what Use adds: probes are neither traced, measured, logged nor failed.
+	mountHealth(engine, opt.Health)
+	engine.Use(tracing(opt.Telemetry), s.observe, s.validate)
+	return s, nil
+}
 
-// NewAdmin makes the admin server: /metrics, /health/live, /health/ready, /debug/pprof/, /log/level, /fault and /build.
-func NewAdmin(opt Options) (*Server, error) { return &Server{engine: gin.New()}, nil }
+// newEngine makes a gin engine that answers with problems only.
+func newEngine(opt Options) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.ContextWithFallback = true // a *gin.Context that is used as a context is the request's
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false // a path that is not in the contract is not found
+	if err := engine.SetTrustedProxies(opt.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("httpserver: Options.TrustedProxies: %w", err)
+	}
+	engine.NoRoute(func(c *gin.Context) {
+		problem.Abort(c, problem.NotFound("route_not_found", "There is nothing at this path."))
+	})
+	engine.NoMethod(func(c *gin.Context) {
+		problem.Abort(c, problem.New(http.StatusMethodNotAllowed, "method_not_allowed", "The path exists, but not with this method."))
+	})
+	return engine, nil
+}
+
+func mountHealth(engine *gin.Engine, set *health.Set) {
+	if set == nil {
+		return
+	}
+	for path, handler := range map[string]http.Handler{"/health/live": set.Live(), "/health/ready": set.Ready()} {
+		engine.GET(path, gin.WrapH(handler))
+		engine.HEAD(path, gin.WrapH(handler))
+	}
+}
 
 // Router takes the handlers.
 func (s *Server) Router() *gin.Engine { return s.engine }
 
 // Handler is the whole server without a listener, for tests.
-func (s *Server) Handler() http.Handler { return s.engine }
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Listen binds the address.
-func (s *Server) Listen(ctx context.Context) error { return nil }
-
-// Addr is the address that Listen bound, with the port that was chosen for port 0.
-func (s *Server) Addr() string { return "" }
-
-// Serve answers requests until Shutdown, then returns nil. It calls Listen if nobody has.
-func (s *Server) Serve(ctx context.Context) error { return nil }
-
-// Drain asks clients to let go of their connections: every answer carries Connection: close. Requests are still taken.
-func (s *Server) Drain() {}
-
-// Shutdown stops listening and waits for the requests under way; when ctx ends it cuts them off.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
-
-// Operation gives the operationId of the request that ctx belongs to, or its route when it is not in the contract.
-func Operation(ctx context.Context) string { return "" }
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	s.engine.ServeHTTP(w, r)
+}

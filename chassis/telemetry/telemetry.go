@@ -35,6 +35,8 @@ type Options struct {
 	Ratio float64
 	// Output receives the log; os.Stdout when nil.
 	Output io.Writer
+	// LogDelay is how long a line below warning may be held back to be written together with others; 0 writes each at once.
+	LogDelay time.Duration
 	// Level is the log level to begin with; the zero value is Info.
 	Level slog.Level
 	// Exporter is used instead of Endpoint; tests pass an in-memory one.
@@ -57,6 +59,9 @@ type Telemetry struct {
 	Propagator propagation.TextMapPropagator
 
 	provider *sdktrace.TracerProvider
+	entry    trace.TracerProvider
+	ratio    float64
+	lines    *LineBuffer
 }
 
 // The batch processor's bounds. The queue is larger than the library's 2048 so that a burst of a few thousand requests
@@ -86,7 +91,12 @@ func New(ctx context.Context, opt Options) (*Telemetry, error) {
 		Registry:   newRegistry(opt.Service, opt.Version),
 		Propagator: propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
 	}
-	t.Log = slog.New(NewHandler(opt.Output, level)).With(slog.String("service", opt.Service))
+	out := opt.Output
+	if opt.LogDelay > 0 {
+		t.lines = NewLineBuffer(out, opt.LogDelay)
+		out = t.lines
+	}
+	t.Log = slog.New(NewHandler(out, level)).With(slog.String("service", opt.Service))
 	if err := t.startTracing(ctx, opt); err != nil {
 		return nil, fmt.Errorf("start tracing: %w", err)
 	}
@@ -104,16 +114,18 @@ func (t *Telemetry) startTracing(ctx context.Context, opt Options) error {
 			return err
 		}
 	}
-	options := []sdktrace.TracerProviderOption{sdktrace.WithResource(resourceOf(opt))}
+	res := sdktrace.WithResource(resourceOf(opt))
 	if exporter == nil {
-		options = append(options, sdktrace.WithSampler(sdktrace.NeverSample()))
-	} else {
-		options = append(options,
-			sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(opt.Ratio))),
-			sdktrace.WithBatcher(exporter, sdktrace.WithMaxQueueSize(spanQueue),
-				sdktrace.WithMaxExportBatchSize(spanBatch), sdktrace.WithBatchTimeout(spanInterval)))
+		t.provider = sdktrace.NewTracerProvider(res, sdktrace.WithSampler(sdktrace.NeverSample()))
+		t.Tracing, t.entry = t.provider, t.provider
+		return nil
 	}
-	t.provider = sdktrace.NewTracerProvider(options...)
+	processor := sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithMaxQueueSize(spanQueue),
+		sdktrace.WithMaxExportBatchSize(spanBatch), sdktrace.WithBatchTimeout(spanInterval)))
+	t.ratio = opt.Ratio
+	t.provider = sdktrace.NewTracerProvider(res, processor,
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(opt.Ratio))))
+	t.entry = sdktrace.NewTracerProvider(res, processor, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())))
 	t.Tracing = t.provider
 	return nil
 }
@@ -165,16 +177,33 @@ func (t *Telemetry) Install() {
 	slog.SetDefault(t.Log)
 }
 
+// Entry makes spans that are recorded unless their parent is not. The HTTP server decides with Sample whether a request
+// is recorded, before it spends anything on it, and gives only the recorded ones to its instrumentation.
+func (t *Telemetry) Entry() trace.TracerProvider { return t.entry }
+
+// Sample tosses whether a trace that begins now is recorded, with the probability Ratio; draw is a random number from
+// all of uint64.
+func (t *Telemetry) Sample(draw uint64) bool {
+	return t.ratio >= 1 || draw < uint64(t.ratio*(1<<63)*2)
+}
+
 // Tracer gives a tracer named after the package that uses it.
 func (t *Telemetry) Tracer(name string) trace.Tracer { return t.Tracing.Tracer(name) }
 
-// Shutdown exports the spans that are still held and stops. It gives up when ctx ends.
+// Shutdown exports the spans that are still held, writes the log lines that are held back, and stops. It gives up when
+// ctx ends. The logger works on, without holding lines back.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	var errs []error
 	if err := t.provider.ForceFlush(ctx); err != nil {
-		return errors.Join(fmt.Errorf("export the last spans: %w", err), t.provider.Shutdown(ctx))
+		errs = append(errs, fmt.Errorf("export the last spans: %w", err))
 	}
 	if err := t.provider.Shutdown(ctx); err != nil {
-		return fmt.Errorf("stop tracing: %w", err)
+		errs = append(errs, fmt.Errorf("stop tracing: %w", err))
 	}
-	return nil
+	if t.lines != nil {
+		if err := t.lines.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("write the last log lines: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -1,0 +1,222 @@
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// listening is a server's way from an address to the last answer.
+type listening struct {
+	mu       sync.Mutex
+	listener *sweepingListener
+	server   *http.Server
+	cut      context.CancelFunc // ends the context of every request
+	closed   bool
+}
+
+// Listen binds the address. It says at once when that is taken.
+func (s *Server) Listen(ctx context.Context) error {
+	l := &s.listening
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listener != nil || l.closed {
+		return nil
+	}
+	var config net.ListenConfig
+	bound, err := config.Listen(ctx, "tcp", s.opt.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen on %s: the port is taken; stop the program that has it or choose another address: %w", s.opt.Addr, err)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", s.opt.Addr, err)
+	}
+	l.listener = newSweepingListener(bound)
+	return nil
+}
+
+// Addr is the address that Listen bound, with the port that was chosen for port 0; Options.Addr before.
+func (s *Server) Addr() string {
+	s.listening.mu.Lock()
+	defer s.listening.mu.Unlock()
+	if s.listening.listener == nil {
+		return s.opt.Addr
+	}
+	return s.listening.listener.Addr().String()
+}
+
+// Serve answers requests until Shutdown and then returns nil, when the last of them has been answered. It calls Listen if
+// nobody has. The end of ctx does not drain: it cuts off every request and connection.
+func (s *Server) Serve(ctx context.Context) error {
+	if err := s.Listen(ctx); err != nil {
+		return err
+	}
+	server, listener, ok := s.start(ctx)
+	if !ok {
+		return nil
+	}
+	s.reportUndeclared(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // what is cut off has nothing more to say
+	defer stop()
+	err := server.Serve(listener)
+	listener.markSwept()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("serve on %s: %w", listener.Addr(), ctx.Err())
+	case errors.Is(err, http.ErrServerClosed), errors.Is(err, errSwept):
+		<-listener.drained
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+}
+
+// start makes the HTTP server. It reports false when Shutdown came first.
+func (s *Server) start(ctx context.Context) (*http.Server, *sweepingListener, bool) {
+	l := &s.listening
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, nil, false
+	}
+	requests, cut := context.WithCancel(ctx)
+	l.cut = cut
+	l.server = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: s.opt.ReadHeaderTimeout,
+		ReadTimeout:       s.opt.ReadTimeout,
+		WriteTimeout:      s.opt.WriteTimeout,
+		IdleTimeout:       s.opt.IdleTimeout,
+		MaxHeaderBytes:    s.opt.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.opt.Telemetry.Log.Handler(), slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnState:         s.countConnections,
+	}
+	return l.server, l.listener, true
+}
+
+func (s *Server) countConnections(_ net.Conn, state http.ConnState) {
+	if s.active == nil {
+		return
+	}
+	switch state {
+	case http.StateNew:
+		s.active.Inc()
+	case http.StateClosed, http.StateHijacked:
+		s.active.Dec()
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// reportUndeclared warns about operations of the contract that nobody serves.
+func (s *Server) reportUndeclared(ctx context.Context) {
+	if s.operations == nil {
+		return
+	}
+	served := map[routeKey]bool{}
+	for _, route := range s.engine.Routes() {
+		served[routeKey{route.Method, route.Path}] = true
+	}
+	if missing := undeclared(*s.operations.known.Load(), served); len(missing) > 0 {
+		s.opt.Telemetry.Log.WarnContext(ctx, "operations of the contract have no handler; they answer 404", slog.Any("operations", missing))
+	}
+}
+
+// Drain asks clients to let go of their connections: every answer carries Connection: close. Requests are still taken.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Shutdown stops listening and waits for the requests under way. Connections that the kernel has accepted already are
+// served too. When ctx ends it cuts off what is left and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	l := &s.listening
+	l.mu.Lock()
+	l.closed = true
+	listener, server, cut := l.listener, l.server, l.cut
+	l.mu.Unlock()
+	if listener == nil {
+		return nil
+	}
+	if server == nil {
+		return listener.Close()
+	}
+	defer cut()
+	defer listener.markDrained()
+	listener.sweep(ctx)
+	if err := server.Shutdown(ctx); err != nil {
+		cut()
+		_ = server.Close() // the error that counts is that the time ran out
+		return fmt.Errorf("drain %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// sweepingListener takes the connections that wait in the kernel's queue before it closes: closing a listening socket
+// resets them, though their clients have been told that they are connected.
+type sweepingListener struct {
+	net.Listener
+	sweeping chan struct{} // closed when the last connections are to be taken
+	swept    chan struct{} // closed when they have been
+	drained  chan struct{} // closed when all have been answered
+
+	sweepOnce, sweptOnce, drainedOnce sync.Once
+}
+
+var errSwept = errors.New("the listener has been closed after its last connection")
+
+func newSweepingListener(l net.Listener) *sweepingListener {
+	return &sweepingListener{Listener: l, sweeping: make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{})}
+}
+
+// sweepFor bounds the wait for one more connection: whatever the kernel has is there at once.
+const sweepFor = time.Millisecond
+
+// sweep makes Accept take what is left and waits until it has.
+func (l *sweepingListener) sweep(ctx context.Context) {
+	l.sweepOnce.Do(func() {
+		close(l.sweeping)
+		l.expire(0)
+	})
+	select {
+	case <-l.swept:
+	case <-ctx.Done():
+	}
+}
+
+func (l *sweepingListener) markSwept()   { l.sweptOnce.Do(func() { close(l.swept) }) }
+func (l *sweepingListener) markDrained() { l.drainedOnce.Do(func() { close(l.drained) }) }
+
+// expire bounds the next Accept.
+func (l *sweepingListener) expire(after time.Duration) {
+	if bounded, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
+		_ = bounded.SetDeadline(time.Now().Add(after)) // a closed listener needs no bound
+	}
+}
+
+// Accept takes a connection. While sweeping it gives up as soon as there is none.
+func (l *sweepingListener) Accept() (net.Conn, error) {
+	for woken := true; ; woken = false {
+		conn, err := l.Listener.Accept()
+		if err == nil {
+			return conn, nil
+		}
+		select {
+		case <-l.sweeping:
+		default:
+			return nil, err
+		}
+		var timeout net.Error
+		if woken && errors.As(err, &timeout) && timeout.Timeout() {
+			l.expire(sweepFor) // the deadline that woke this Accept up also keeps it from looking at the queue
+			continue
+		}
+		_ = l.Close() // the queue is empty
+		l.markSwept()
+		return nil, errSwept
+	}
+}
