@@ -85,14 +85,12 @@ func withBreaker(o Options, m *metrics, next tripper) tripper {
 				trace.WithAttributes(attribute.String("callee", o.Name)))
 			return refuse(r, ErrOpen)
 		}
-		finished := false
-		defer func() {
-			cancelled := finished && err != nil && errors.Is(ctx.Err(), context.Canceled)
-			b.record(ctx, finished && err == nil && resp.StatusCode < 500, cancelled)
+		defer func() { // a panic, which leaves neither answer nor error, is a failure too
+			answered := resp != nil && resp.StatusCode < http.StatusInternalServerError
+			cancelled := err != nil && errors.Is(ctx.Err(), context.Canceled)
+			b.record(ctx, answered, cancelled)
 		}()
-		resp, err = next(r)
-		finished = true
-		return resp, err
+		return next(r)
 	}
 }
 

@@ -149,6 +149,55 @@ func TestCallCarriesTraceIdsAndTimeLeft(t *testing.T) {
 	}
 }
 
+func TestCalleeIsToldTheTimeLeft(t *testing.T) {
+	for want, o := range map[string]Options{
+		"3000": {},
+		"800":  {Timeout: 800 * time.Millisecond},
+		"300":  {Timeout: 800 * time.Millisecond, PerTry: 300 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var got string
+			o.Transport = callee(func(r *http.Request) (*http.Response, error) {
+				got = r.Header.Get(DeadlineHeader)
+				return answer(r, 200, ""), nil
+			})
+			if _, err := get(t, client(t, o)); err != nil || got != want {
+				t.Errorf("told %q, %v; want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestCallWithoutTimeLeftIsNotSent(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	a := &answers{statuses: []int{200}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://catalog", &watchedBody{Reader: strings.NewReader("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := r.Body.(*watchedBody)
+	_, err = client(t, Options{Transport: a}).HTTP.Do(r) //nolint:bodyclose // there is none
+	if !errors.Is(err, context.Canceled) || len(a.at) != 0 || !body.closed {
+		t.Errorf("%v, %d sent, body closed: %v; want none sent and the body closed", err, len(a.at), body.closed)
+	}
+}
+
+func TestAnswerThatComesTooLateIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late *watchedBody
+		c := client(t, Options{Attempts: 1, PerTry: time.Second, Transport: callee(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Second) // of the bubble's time
+			resp := answer(r, 200, "")
+			late = resp.Body.(*watchedBody)
+			return resp, nil
+		})})
+		if _, err := get(t, c); !errors.Is(err, context.DeadlineExceeded) || !late.closed {
+			t.Errorf("%v, closed: %v; want a timeout and the late answer closed", err, late.closed)
+		}
+	})
+}
+
 func TestNearerDeadlineWins(t *testing.T) {
 	for name, tc := range map[string]struct{ caller, want time.Duration }{
 		"the client's own": {time.Minute, 3 * time.Second},
@@ -338,6 +387,10 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 	if len(conns) != 1 {
 		t.Errorf("%d connections for 5 calls, want 1", len(conns))
+	}
+	c.HTTP.CloseIdleConnections()
+	if _, err := get(t, c); err != nil || len(conns) != 2 {
+		t.Errorf("%d connections after they were closed, %v; want another one", len(conns), err)
 	}
 }
 
