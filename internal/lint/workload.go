@@ -13,6 +13,9 @@ import (
 // syncAgain is the remedy for rendered files: a person seldom wrote what is wrong there.
 const syncAgain = "run scaffold sync; when it stays, the template is at fault"
 
+// sidecarPorts are those of the mesh's sidecar, which is injected later: merged and Envoy's own metrics.
+var sidecarPorts = []string{"15020", "15090"}
+
 // Where every service answers probes.
 const (
 	livePath  = "/health/live"
@@ -38,7 +41,9 @@ func (d *deployment) check() {
 			d.selects(m)
 			for _, rule := range m.Spec.Ingress {
 				for _, p := range rule.Ports {
+					if !slices.Contains(sidecarPorts, p.Port.text) {
 					d.resolves(m, p.Port, "the NetworkPolicy")
+				}
 				}
 			}
 		}
