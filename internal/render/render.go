@@ -9,20 +9,24 @@
 package render
 
 import (
+	"errors"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/templates"
 )
 
-// Renderer holds the parsed template set. It may be used by several goroutines at once.
-type Renderer struct{}
-
-// New parses the embedded template set.
-func New() (*Renderer, error) { return &Renderer{}, nil }
-
-// Version names the template set: it is recorded in a service's state and in conflict labels.
-func (r *Renderer) Version() string { return "0.1.0" }
+// Renderer holds the template set. It may be used by several goroutines at once. What it makes of a contract it remembers,
+// so that the callers of a service and the service itself share the work.
+type Renderer struct {
+	services *set
+	code     memo[string]
+	clients  memo[*client]
+}
 
 // Inputs is what a service was made with and what stands in no declaration; it is kept in the service's state.
 type Inputs struct {
@@ -41,35 +45,199 @@ type SeedInput struct {
 	Inputs      Inputs
 }
 
+// Cache gives back what was rendered before.
+type Cache interface {
+	// Content returns the unedited content of the file at path if it was rendered from inputs of that hash.
+	Content(path, inputHash string) (content []byte, ok bool)
+}
+
+// New reads the embedded template set.
+func New() (*Renderer, error) {
+	services, err := loadSet(templates.FS, "service")
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{services: services}, nil
+}
+
+// Version names the template set: it is recorded in a service's state and stands in conflict labels.
+func (r *Renderer) Version() string { return r.services.Version }
+
+// DefaultResource is the noun for a service whose Inputs name none: its name in the singular.
+func DefaultResource(service string) string { return singular(service) }
+
+// IsSeed reports whether a template, by the name in plan.File, is one of those that only Seeds renders. Their files must
+// not be deleted because Service does not give them.
+func (r *Renderer) IsSeed(template string) bool {
+	return slices.ContainsFunc(r.services.Files, func(e *entry) bool {
+		return e.Seed && template == r.services.templateName(e)
+	})
+}
+
 // Seeds gives the declarations of a new service: service.yaml, its OpenAPI contract, and a schema for each published event
 // that has none yet. All are the person's from then on, and Service does not render them again.
 func (r *Renderer) Seeds(in SeedInput) ([]plan.File, error) {
-	return nil, fmt.Errorf("render %s: no templates yet", in.Service.Name)
+	s := *in.Service
+	s.Contract = nil
+	d, err := r.newService(in.Model, &s, in.Inputs)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", in.Service.Name, err)
+	}
+	d.Declaration = string(in.Declaration)
+	return r.files(d, true, nil)
 }
 
 // Service renders every file that follows from the declarations of the service of that name, sorted by path. A nil cache
 // renders all of them anew.
 func (r *Renderer) Service(m *spec.Model, name string, in Inputs, cache Cache) ([]plan.File, error) {
-	if m.Service(name) == nil {
-		return nil, fmt.Errorf("render %s: no such service", name)
+	s := m.Service(name)
+	switch {
+	case s == nil:
+		return nil, fmt.Errorf("render %s: there is no such service", name)
+	case s.Contract == nil:
+		return nil, fmt.Errorf("render %s: it has no contract at %s", name, path.Join(s.Dir, s.HTTP.Contract))
 	}
-	return nil, fmt.Errorf("render %s: no templates yet", name)
+	d, err := r.newService(m, s, in)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", name, err)
+	}
+	return r.files(d, false, cache)
 }
 
-// IsSeed reports whether a template, by the name in plan.File, is one of those that only Seeds renders. Files made from them
-// must not be deleted because Service does not name them.
-func (r *Renderer) IsSeed(template string) bool { return false }
-
-// DefaultResource is the noun for a service whose Inputs name none: its name without a trailing s.
-func DefaultResource(service string) string {
-	if n := len(service); n > 1 && service[n-1] == 's' {
-		return service[:n-1]
+func (r *Renderer) files(d *service, seeds bool, cache Cache) ([]plan.File, error) {
+	var digest string
+	if !seeds {
+		var err error
+		if digest, err = d.digest(); err != nil {
+			return nil, err
+		}
 	}
-	return service
+	var files []plan.File
+	for _, e := range r.services.Files {
+		if e.Seed != seeds {
+			continue
+		}
+		for _, item := range d.each(e.Each) {
+			v := view{service: d, Item: item, entry: e, cache: cache}
+			file, ok, err := r.file(v, digest)
+			if err != nil {
+				return nil, fmt.Errorf("render %s: %w", d.Name, err)
+			}
+			if ok {
+				files = append(files, file)
+			}
+		}
+	}
+	slices.SortFunc(files, func(a, b plan.File) int { return strings.Compare(a.Path, b.Path) })
+	for i := range files[min(1, len(files)):] {
+		if files[i].Path == files[i+1].Path {
+			return nil, fmt.Errorf("render %s: both %s and %s make %s", d.Name, files[i].Template, files[i+1].Template, files[i].Path)
+		}
+	}
+	return files, nil
 }
 
-// Cache gives back what was rendered before.
-type Cache interface {
-	// Content returns the unedited content of the file at path if it was rendered from inputs of that hash.
-	Content(path, inputHash string) (content []byte, ok bool)
+// each are the things that an entry makes a file for: one, or as many as there are.
+func (d *service) each(of string) []any {
+	switch of {
+	case "operations":
+		return anys(d.Operations)
+	case "publishes":
+		return anys(d.Publishes)
+	case "consumes":
+		return anys(d.Consumes)
+	}
+	return []any{nil}
+}
+
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
+}
+
+// file renders one file, or tells that its condition does not hold.
+func (r *Renderer) file(v view, digest string) (plan.File, bool, error) {
+	ok, err := v.entry.applies(v)
+	if err != nil || !ok {
+		return plan.File{}, false, err
+	}
+	file := plan.File{Class: v.entry.Class, Mode: v.entry.mode, Template: r.services.templateName(v.entry)}
+	if file.Path, err = v.filePath(); err != nil {
+		return plan.File{}, false, err
+	}
+	v.Path, v.extra = file.Path, map[string]string{}
+	if file.Provides, err = execute(v.entry.provides, v.entry.Provides, v); err != nil {
+		return plan.File{}, false, err
+	}
+	if digest != "" {
+		if file.InputHash, err = v.inputHash(digest); err != nil {
+			return plan.File{}, false, err
+		}
+	}
+	if v.cache != nil {
+		if content, ok := v.cache.Content(file.Path, file.InputHash); ok {
+			file.Content = content
+			return file, true, nil
+		}
+	}
+	file.Content, err = v.content()
+	return file, err == nil, err
+}
+
+func (v view) filePath() (string, error) {
+	name, err := execute(v.entry.path, v.entry.Path, v)
+	if err != nil {
+		return "", err
+	}
+	if rest, ok := strings.CutPrefix(name, "/"); ok {
+		return rest, nil
+	}
+	return v.Dir + "/" + name, nil
+}
+
+func (v view) inputHash(digest string) (string, error) {
+	hashes, err := v.r.services.hash()
+	if err != nil {
+		return "", err
+	}
+	if v.entry.From == "contract" {
+		digest = contractDigest(v.Module, v.Contract.Path, v.Contract.Raw)
+	}
+	return inputHash(hashes[v.entry], digest, v.Path), nil
+}
+
+func (v view) content() ([]byte, error) {
+	text, err := v.r.services.text(v)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasSuffix(v.Path, ".go") {
+		return []byte(text), nil
+	}
+	content, err := goSource(text, v.packages(), v.Module)
+	var twice *duplicateError
+	switch {
+	case errors.As(err, &twice) && v.entry.From == "contract":
+		return nil, fmt.Errorf("%s: a schema becomes the Go type %s, which the generated code has already: rename the schema, or "+
+			"give it x-go-name", v.Contract.Path, twice.name)
+	case err != nil:
+		return nil, fmt.Errorf("%s does not become a Go file: %w", v.entry.Template, err)
+	}
+	return content, nil
+}
+
+// templateName is the name of an entry's template in plan.File.
+func (s *set) templateName(e *entry) string { return s.name + "/" + e.Template }
+
+func (r *Renderer) openAPI(c *spec.Contract) (string, error) {
+	return r.code.get(string(c.Raw), func() (string, error) {
+		text, err := openAPI(c.Raw)
+		if err != nil {
+			return "", errContract(c.Path, err)
+		}
+		return text, nil
+	})
 }
