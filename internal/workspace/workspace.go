@@ -1,11 +1,14 @@
-// Package workspace is the disk: it reads a platform's files and state, applies a plan so that the tree is either before
-// or after and never between, and takes the last command back.
 package workspace
 
 import (
-	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 )
@@ -13,70 +16,140 @@ import (
 // Marker is the file that marks a platform's root.
 const Marker = "platform.yaml"
 
-// Workspace is an open platform root. It implements plan.Tree.
-type Workspace struct{}
+// ErrNoPlatform is the cause when no folder upwards has a platform.yaml.
+var ErrNoPlatform = errors.New("no platform here")
+
+// Workspace is an open platform root. It implements plan.Tree; Read and ReadDir may be called concurrently.
+type Workspace struct {
+	path string
+	root *os.Root
+	disk disk
+	// lockWait bounds the wait for another command; a committer that outlives its command is done long before.
+	lockWait time.Duration
+	// inProcess commits without a process of its own.
+	inProcess bool
+
+	mu      sync.Mutex
+	folders map[string]error // the folders seen by Read: nil for one that is no link
+	notices []string
+}
 
 // Find returns the platform's root: dir or the nearest folder above it that has a platform.yaml.
-func Find(dir string) (string, error) { return dir, nil }
+func Find(dir string) (string, error) {
+	start, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("find the platform's root: %w", err)
+	}
+	for at := start; ; at = filepath.Dir(at) {
+		info, err := os.Lstat(filepath.Join(at, Marker))
+		switch {
+		case err == nil && info.Mode().IsRegular():
+			return at, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+			return "", fmt.Errorf("find the platform's root: %w", err)
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%w: neither %s nor a folder above it has a %s; go to the platform's folder", ErrNoPlatform, start, Marker)
+		}
+	}
+}
 
 // Open opens a platform's root, and first finishes or discards what an interrupted command left.
-func Open(root string) (*Workspace, error) { return &Workspace{}, nil }
+func Open(root string) (*Workspace, error) {
+	w, err := open(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Recover(); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func open(root string) (*Workspace, error) {
+	path, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("open the platform: %w", err)
+	}
+	r, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the platform: %w", err)
+	}
+	w := &Workspace{path: path, root: r, disk: disk{root: r}, lockWait: 2 * time.Second, folders: map[string]error{}}
+	info, err := r.Lstat(Marker)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a file")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s needs a %s: %w", ErrNoPlatform, path, Marker, err), r.Close())
+	}
+	return w, nil
+}
 
 // Close releases the root.
-func (w *Workspace) Close() error { return nil }
+func (w *Workspace) Close() error { return w.root.Close() }
 
 // Root is the root's absolute path.
-func (w *Workspace) Root() string { return "" }
+func (w *Workspace) Root() string { return w.path }
 
-// FS reads the root's files.
-func (w *Workspace) FS() fs.FS { return nil }
+// FS reads the root's files. Unlike Read, it follows links that stay inside.
+func (w *Workspace) FS() fs.FS { return w.root.FS() }
 
-// Notices say what Open or Apply did besides their task, for a person to read.
-func (w *Workspace) Notices() []string { return nil }
+// Notices say what Open, Apply and Undo did besides their task, for a person to read.
+func (w *Workspace) Notices() []string { return w.notices }
 
-// Read returns the file at path, or nil when nothing lies there.
-func (w *Workspace) Read(path string) (*plan.Disk, error) { return nil, nil }
+func (w *Workspace) notice(format string, args ...any) {
+	w.notices = append(w.notices, fmt.Sprintf(format, args...))
+}
+
+// Read returns the file at path, or nil when nothing lies there. A link, a folder or a device at the path, or a link on
+// the way to it, is an error.
+func (w *Workspace) Read(path string) (*plan.Disk, error) {
+	if err := validPath(path); err != nil {
+		return nil, err
+	}
+	if err := w.plainFolders(path); err != nil {
+		return nil, err
+	}
+	info, err := w.root.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", path, cause(err))
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, linkError(path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read %s: %w", path, notFileError(info.Mode()))
+	}
+	content, err := w.root.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, cause(err))
+	}
+	return &plan.Disk{Content: content, Mode: info.Mode().Perm()}, nil
+}
 
 // ReadDir lists a folder; a missing folder is empty.
-func (w *Workspace) ReadDir(dir string) ([]fs.DirEntry, error) { return nil, nil }
-
-// State is what the last run rendered for one owner.
-type State struct {
-	TemplateVersion string
-	Inputs          json.RawMessage
-	Files           map[string]plan.Base // by path from the platform's root
+func (w *Workspace) ReadDir(dir string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(w.root.FS(), dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, cause(err))
+	}
+	return entries, nil
 }
 
-// State reads an owner's state; an owner without one has an empty state.
-func (w *Workspace) State(owner string) (*State, error) { return &State{}, nil }
-
-// Meta is what Apply records beside the files.
-type Meta struct {
-	// Command is what a person typed, shown by undo: "scaffold new greeter".
-	Command string
-	// TemplateVersion is recorded in the state of every owner in the plan.
-	TemplateVersion string
-	// Inputs are recorded in the state of the owner that is the key.
-	Inputs map[string]json.RawMessage
+// cause drops the operation and path that os adds, where the message around it has them.
+func cause(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	var linkError *os.LinkError
+	if errors.As(err, &linkError) {
+		return linkError.Err
+	}
+	return err
 }
-
-// Apply makes the tree as planned, or leaves it as it was.
-func (w *Workspace) Apply(ctx context.Context, p *plan.Plan, meta Meta) error { return nil }
-
-// Undone says what Undo took back.
-type Undone struct {
-	Command string
-	Plan    *plan.Plan // what it did: create, update, delete
-}
-
-// Undo takes the last applied plan back.
-func (w *Workspace) Undo(ctx context.Context) (*Undone, error) { return nil, nil }
-
-// Recover finishes or discards what an interrupted command left; Open calls it.
-func (w *Workspace) Recover() error { return nil }
-
-// Remove plans the removal of an owner's folder: pristine files go; edited files and files of others stay.
-func (w *Workspace) Remove(owner string) (*plan.Plan, error) { return nil, nil }
-
-// CommitterMain runs the detached committer when args (os.Args[1:]) ask for it; main and TestMain call it first.
-func CommitterMain(args []string) (handled bool) { return false }

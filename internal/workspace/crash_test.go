@@ -1,0 +1,3 @@
+package workspace
+
+func syncMain(args []string) bool { return false }
