@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/workspace"
+)
+
+// showing is how a plan is shown, and whether it is carried out.
+type showing struct {
+	dryRun, diff, json bool
+}
+
+func (s *showing) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.dryRun, "dry-run", false, "show the plan and write nothing")
+	cmd.Flags().BoolVar(&s.diff, "diff", false, "show what changes inside the files")
+	cmd.Flags().BoolVar(&s.json, "json", false, "show the plan as JSON")
+}
+
+// carryOut shows the plan and applies that very plan. Conflicts that are left are an error with their own exit code; done says whether
+// the caller may go on to print what comes next.
+func (a *app) carryOut(ctx context.Context, s *session, p *plan.Plan, inputs map[string]json.RawMessage, show showing) (done bool, err error) {
+	if !show.dryRun {
+		meta := workspace.Meta{Command: commandLine(a.args), TemplateVersion: s.renderer.Version(), Inputs: inputs}
+		before := len(s.Notices())
+		if err := s.Apply(ctx, p, meta); err != nil {
+			return false, err
+		}
+		a.notices(s.Notices()[before:])
+	}
+	if err := a.showPlan(p, show); err != nil {
+		return false, err
+	}
+	if n := len(p.Conflicts()); n > 0 {
+		a.aside("%s\n", conflictsLeft(n, show.dryRun))
+		return false, &failure{Conflict, nil}
+	}
+	return !show.dryRun && !show.json, nil
+}
+
+func conflictsLeft(n int, dryRun bool) string {
+	files := "1 file has"
+	if n > 1 {
+		files = fmt.Sprintf("%d files have", n)
+	}
+	if dryRun {
+		return files + " conflicts; nothing was written"
+	}
+	return files + " conflicts: resolve them, then run `scaffold sync`; or `scaffold undo` takes this back"
+}
+
+func (a *app) showPlan(p *plan.Plan, show showing) error {
+	if show.json {
+		raw, err := p.JSON(show.diff)
+		if err != nil {
+			return err
+		}
+		a.say("%s\n", raw)
+		return nil
+	}
+	if show.diff {
+		if err := p.Diff(a.Out); err != nil {
+			return err
+		}
+	}
+	if err := p.Print(a.Out, a.Colour); err != nil {
+		return err
+	}
+	if show.dryRun {
+		a.say("dry run: nothing was written\n")
+	}
+	return nil
+}
+
+func commandLine(args []string) string {
+	words := []string{"scaffold"}
+	for _, arg := range args {
+		words = append(words, shell(arg))
+	}
+	return strings.Join(words, " ")
+}

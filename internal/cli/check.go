@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Prove the platform without running it, and find drift",
+		Long: `Check reads all declarations and contracts, proves that they agree with each other and with what is rendered from them, and compares
+that with the files on the disk. It writes nothing.
+
+Exit codes: 0 all is well; 1 something is wrong; 4 all is well but files differ from what is declared.`,
+		Example: `  scaffold check
+  scaffold check --json | jq -r '.problems[].message'`,
+		Args:              arguments(0, 0, "scaffold check"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(func(s *session) error { return a.check(cmd.Context(), s, asJSON) })
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "show the findings as JSON")
+	return cmd
+}
+
+// findings are what check finds.
+type findings struct {
+	Services int           `json:"services"`
+	Problems spec.Problems `json:"problems"`
+	Drift    []drift       `json:"drift"`
+}
+
+// drift is a file that is not as it follows from the declarations.
+type drift struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+func (a *app) check(ctx context.Context, s *session, asJSON bool) error {
+	found, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		raw, err := json.Marshal(found)
+		if err != nil {
+			return fmt.Errorf("encode the findings: %w", err)
+		}
+		a.say("%s\n", raw)
+	} else {
+		a.printFindings(found)
+	}
+	switch {
+	case len(found.Problems) > 0:
+		return &failure{Failed, nil}
+	case len(found.Drift) > 0:
+		return &failure{Drift, nil}
+	}
+	return nil
+}
+
+// find reads and proves everything. Problems in the declarations come alone: what would follow from them can't be rendered.
+func (s *session) find(ctx context.Context) (findings, error) {
+	found := findings{Problems: spec.Problems{}, Drift: []drift{}}
+	m, err := spec.Load(s.FS())
+	if errors.As(err, &found.Problems) {
+		return found, nil
+	}
+	if err != nil {
+		return found, err
+	}
+	found.Services = len(m.Services)
+	if problems := lint.Check(m, nil); len(problems) > 0 {
+		found.Problems = problems
+		return found, nil
+	}
+	now, err := s.follow(ctx, m, nil, plan.Options{})
+	if err != nil {
+		return found, err
+	}
+	if problems := lint.Check(m, now.files); len(problems) > 0 {
+		found.Problems = problems
+	}
+	for _, action := range now.plan.Actions {
+		if reason := driftReason(action); reason != "" {
+			found.Drift = append(found.Drift, drift{action.Path, reason})
+		}
+	}
+	return found, nil
+}
+
+// driftReason says why a file is not as it should be; empty when it is.
+func driftReason(a plan.Action) string {
+	owned := a.Class == plan.Owned
+	switch {
+	case owned && (a.Op == plan.Conflict || a.Op == plan.Keep):
+		return "edited, though scaffold owns it: delete it and run `scaffold sync --restore`"
+	case owned && a.Op == plan.Skip:
+		return "deleted: `scaffold sync --restore` brings it back"
+	case a.Op == plan.Conflict:
+		return a.Reason
+	case a.Op == plan.Create:
+		return "missing: `scaffold sync` writes it"
+	case a.Op == plan.Update, a.Op == plan.Merge:
+		return "out of date: `scaffold sync` updates it"
+	case a.Op == plan.Delete:
+		return "no longer declared: `scaffold sync` deletes it"
+	}
+	return ""
+}
+
+func (a *app) printFindings(found findings) {
+	a.printProblems(a.Out, a.Colour, found.Problems)
+	for _, d := range found.Drift {
+		a.say("%s: %s\n", paint(a.Colour, bold, d.Path), d.Reason)
+	}
+	switch {
+	case len(found.Problems) > 0:
+		a.say("%s\n", paint(a.Colour, red, count(len(found.Problems), "problem")))
+	case len(found.Drift) > 0:
+		a.say("%s\n", paint(a.Colour, yellow, count(len(found.Drift), "file")+" not as declared"))
+		a.next("scaffold sync --dry-run --diff", "see what would change", "scaffold sync", "write it")
+	default:
+		a.say("%s %s, no problems, no drift\n", paint(a.Colour, green, "ok"), count(found.Services, "service"))
+	}
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/render"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// change is what a command makes of the declarations of one service.
+type change struct {
+	name string
+	// before and after are the platform as it is and as it will be.
+	before, after *spec.Model
+	// seeds are declarations that come with the change, and edits those that it alters.
+	seeds []plan.File
+	edits []plan.Action
+	// inputs of a new service; nil keeps the recorded ones.
+	inputs *render.Inputs
+}
+
+// foresee reads the platform as it will be with these files, and without a folder.
+func (s *session) foresee(files map[string][]byte, without string) (*spec.Model, error) {
+	m, err := spec.Load(overlay{below: s.FS(), files: files, hidden: without})
+	return m, refuse(err)
+}
+
+// prove refuses what can't be right; nothing is written before.
+func prove(m *spec.Model, files []plan.File) error { return refuse(lint.Check(m, files).Err()) }
+
+// refusal is an error that stopped a command before it wrote anything.
+type refusal struct{ err error }
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+func refuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &refusal{err}
+}
+
+// plan is one plan for the declarations and all that follows from them, for the service and its neighbours. The change is proven.
+func (s *session) plan(ctx context.Context, c change) (*plan.Plan, error) {
+	// What can't be right is said before anything is rendered: templates rely on it.
+	if err := prove(c.after, nil); err != nil {
+		return nil, err
+	}
+	around := neighbours(c.after, c.name)
+	if c.before != nil {
+		around = append(around, neighbours(c.before, c.name)...)
+	}
+	others, err := s.followNeighbours(ctx, c.after, around)
+	if err != nil {
+		return nil, err
+	}
+	parts := []rendered{others, {plan: &plan.Plan{Actions: c.edits}}}
+	if service := c.after.Service(c.name); service != nil {
+		o, err := s.owner(service)
+		if err != nil {
+			return nil, err
+		}
+		if c.inputs != nil {
+			o.inputs = *c.inputs
+		}
+		own, err := s.followOne(c.after, o, c.seeds, plan.Options{})
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, own)
+	}
+	all, err := join(parts...)
+	if err != nil {
+		return nil, err
+	}
+	return all.plan, prove(c.after, all.files)
+}
+
+// followNeighbours plans what changes for other services. A neighbour with edits that stand in the way is left to sync: nobody
+// asked about it now.
+func (s *session) followNeighbours(ctx context.Context, m *spec.Model, names []string) (rendered, error) {
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return m.Service(name) == nil })
+	if len(names) == 0 {
+		return rendered{plan: new(plan.Plan)}, nil
+	}
+	all, err := s.follow(ctx, m, names, plan.Options{})
+	if err != nil {
+		return rendered{}, err
+	}
+	all.plan.Actions = slices.DeleteFunc(all.plan.Actions, func(a plan.Action) bool { return !a.Writes() || a.Op == plan.Conflict })
+	return all, nil
+}
+
+// edit is the action that changes a declaration. That is a person's file, so what is recorded of it stays as it is.
+func (s *session) edit(o owner, name string, content []byte) (plan.Action, error) {
+	disk, err := s.Read(name)
+	if err != nil {
+		return plan.Action{}, err
+	}
+	if disk == nil {
+		return plan.Action{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	a := plan.Action{
+		Path: name, Op: plan.Update, Class: plan.Once, Owner: o.service.Dir,
+		Old: disk.Content, New: content, Mode: disk.Mode.Perm(), OldMode: disk.Mode.Perm(),
+	}
+	if bytes.Equal(a.Old, a.New) {
+		a.Op = plan.Identical
+	}
+	if b, known := o.state.Files[name]; known {
+		a.Base = &b
+	}
+	return a, nil
+}
+
+// contents are the files of seeds and edits by path, for foresee.
+func contents(seeds []plan.File, edits []plan.Action) map[string][]byte {
+	out := make(map[string][]byte, len(seeds)+len(edits))
+	for _, f := range seeds {
+		out[f.Path] = f.Content
+	}
+	for _, a := range edits {
+		out[a.Path] = a.New
+	}
+	return out
+}

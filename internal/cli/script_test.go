@@ -1,0 +1,190 @@
+package cli_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/trellis-mesh/trellis/internal/cli"
+	"github.com/trellis-mesh/trellis/internal/workspace"
+)
+
+func TestMain(m *testing.M) {
+	if workspace.CommitterMain(os.Args[1:]) {
+		return
+	}
+	testscript.Main(m, map[string]func(){"scaffold": func() { os.Exit(cli.Main()) }})
+}
+
+// TestScripts runs the command as a person does; each file in testdata/script is about one command.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   filepath.Join("testdata", "script"),
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"snapshot":  snapshot,
+			"unchanged": unchanged,
+			"refused":   refused,
+			"chassis":   chassis,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// setup makes the script's folder a platform without services, in a repository of its own, unless the script brings a platform.yaml.
+func setup(env *testscript.Env) error {
+	env.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(env.WorkDir, "..", "none"))
+	env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	env.Setenv("TERM", "dumb")
+	for _, key := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOTOOLCHAIN"} {
+		value, err := exec.Command("go", "env", key).Output()
+		if err != nil {
+			return err
+		}
+		env.Setenv(key, strings.TrimSpace(string(value)))
+	}
+	env.Setenv("GOPROXY", "off")
+	files := map[string]string{
+		"platform.yaml": "name: shop\nlocal: {portBase: 18400}\n",
+		"go.mod":        "module example.com/shop\n\ngo 1.26.0\n",
+		".gitignore":    "/.trellis/\n/.tmp/\n",
+	}
+	for name, text := range files {
+		full := filepath.Join(env.WorkDir, name)
+		if _, err := os.Stat(full); err == nil {
+			continue
+		}
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exits CODE PROGRAM ARGS… runs a program that must end with the exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := exitCode(ts, args[1:]); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(args[0], args[1:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
+}
+
+// tree describes every file below the script's folder: hash, mode and time of change. What git and scaffold keep for themselves is
+// left out.
+func tree(ts *testscript.TestScript) string {
+	root := ts.Getenv("WORK")
+	var lines []string
+	ts.Check(filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() && slices.Contains([]string{".git", ".trellis", ".tmp"}, e.Name()) {
+			return fs.SkipDir
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			lines = append(lines, rel+"/")
+			return nil
+		}
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s %x", rel, info.Mode(), info.ModTime().Format("15:04:05.000000000"), sha256.Sum256(content)))
+		return nil
+	}))
+	return strings.Join(lines, "\n")
+}
+
+func snapshotFile(ts *testscript.TestScript) string {
+	return filepath.Join(ts.Getenv("WORK"), ".tmp", "snapshot")
+}
+
+// snapshot remembers the tree for unchanged.
+func snapshot(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(os.WriteFile(snapshotFile(ts), []byte(tree(ts)), 0o600))
+}
+
+// unchanged fails when a byte, a mode, a time or the list of files differs from the last snapshot.
+func unchanged(ts *testscript.TestScript, neg bool, _ []string) {
+	saved, err := os.ReadFile(snapshotFile(ts))
+	ts.Check(err)
+	before, now := string(saved), tree(ts)
+	if (before == now) == neg {
+		ts.Fatalf("the tree (-before +now): %s", cmp.Diff(strings.Split(before, "\n"), strings.Split(now, "\n")))
+	}
+}
+
+// refused POSITION MESSAGE REMEDY: sync and check refuse the platform with exactly one problem at the position, and write nothing.
+func refused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: refused POSITION MESSAGE REMEDY")
+	}
+	snapshot(ts, false, nil)
+	for _, command := range []string{"sync", "check"} {
+		if got := exitCode(ts, []string{"scaffold", command}); got != 1 {
+			ts.Fatalf("scaffold %s: exit code %d, want 1", command, got)
+		}
+		output := ts.ReadFile("stderr")
+		if command == "check" {
+			output = ts.ReadFile("stdout")
+		}
+		if n := len(regexp.MustCompile(`(?m)^\S+:\d+:\d+: `).FindAllString(output, -1)); n != 1 {
+			ts.Fatalf("scaffold %s: %d problems, want 1:\n%s", command, n, output)
+		}
+		want := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(args[0]) + `: .*` + args[1] + `.*\n(    .*\n)*    .*` + args[2])
+		if !want.MatchString(output) {
+			ts.Fatalf("scaffold %s: no match for %s in\n%s", command, want, output)
+		}
+		unchanged(ts, false, nil)
+	}
+}
+
+// chassis gives the platform what generated services import, so that they can be compiled: the module's own go.mod, go.sum and chassis.
+func chassis(ts *testscript.TestScript, _ bool, _ []string) {
+	repo, err := filepath.Abs(filepath.Join(repoRoot))
+	ts.Check(err)
+	work := ts.Getenv("WORK")
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join(repo, name))
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(work, name), content, 0o644))
+	}
+	ts.Check(os.CopyFS(filepath.Join(work, "chassis"), os.DirFS(filepath.Join(repo, "chassis"))))
+}
+
+const repoRoot = "../.."

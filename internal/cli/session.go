@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/render"
+	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/workspace"
+)
+
+// session is an open platform.
+type session struct {
+	*workspace.Workspace
+	renderer *render.Renderer
+}
+
+// findRoot is --root, or the nearest folder up from here that is a platform.
+func (a *app) findRoot() (string, error) {
+	if a.root != "" {
+		if _, err := os.Stat(filepath.Join(a.root, workspace.Marker)); err != nil {
+			return "", fmt.Errorf("--root %s: there is no %s in it", a.root, workspace.Marker)
+		}
+		return a.root, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the platform: %w", err)
+	}
+	return workspace.Find(here)
+}
+
+// open opens the platform and tells what was put right in doing so.
+func (a *app) open() (*session, error) {
+	root, err := a.findRoot()
+	if err != nil {
+		return nil, err
+	}
+	ws, err := workspace.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	renderer, err := render.New()
+	if err != nil {
+		return nil, errors.Join(err, ws.Close())
+	}
+	a.notices(ws.Notices())
+	return &session{ws, renderer}, nil
+}
+
+// with opens the platform for the time of one function.
+func (a *app) with(fn func(*session) error) error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	err = fn(s)
+	if closed := s.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func (a *app) notices(notices []string) {
+	for _, n := range notices {
+		a.aside("%s %s\n", paint(a.ErrColour, yellow, "note:"), n)
+	}
+}
+
+// folder is where a service lives, relative to the root.
+func folder(service string) string { return path.Join(spec.ServicesDir, service) }
+
+// owner is a service with its state as it was when the command began.
+type owner struct {
+	service *spec.Service
+	state   *workspace.State
+	inputs  render.Inputs
+}
+
+func (s *session) owner(service *spec.Service) (owner, error) {
+	state, err := s.State(service.Dir)
+	if err != nil {
+		return owner{}, err
+	}
+	o := owner{service: service, state: state}
+	if len(state.Inputs) > 0 {
+		if err := json.Unmarshal(state.Inputs, &o.inputs); err != nil {
+			return owner{}, fmt.Errorf("read the inputs in the state of %s: %w", service.Dir, err)
+		}
+	}
+	return o, nil
+}
+
+// rendered is what follows from the declarations for some services.
+type rendered struct {
+	files []plan.File
+	plan  *plan.Plan
+}
+
+// follow renders what follows from the model for the named services, all when none are named, and plans what becomes of the files.
+func (s *session) follow(ctx context.Context, m *spec.Model, names []string, opt plan.Options) (rendered, error) {
+	services := m.Services
+	if len(names) > 0 {
+		services = nil
+		for _, name := range names {
+			service := m.Service(name)
+			if service == nil {
+				return rendered{}, noService(m, name)
+			}
+			services = append(services, service)
+		}
+	}
+	results := make([]rendered, len(services))
+	group, _ := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, service := range services {
+		group.Go(func() error {
+			o, err := s.owner(service)
+			if err == nil {
+				results[i], err = s.followOne(m, o, nil, opt)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return rendered{}, err
+	}
+	return join(results...)
+}
+
+// followOne is follow for one service; seeds are files that are made with it.
+func (s *session) followOne(m *spec.Model, o owner, seeds []plan.File, opt plan.Options) (rendered, error) {
+	files, err := s.renderer.Service(m, o.service.Name, o.inputs, cache{s, o.state})
+	if err != nil {
+		return rendered{}, err
+	}
+	// Seeds are the person's from the start: that they aren't rendered again is no reason to plan anything for them.
+	recorded := make(map[string]plan.Base, len(o.state.Files))
+	for name, b := range o.state.Files {
+		if !s.renderer.IsSeed(b.Template) {
+			recorded[name] = b
+		}
+	}
+	opt.Owner, opt.Version = o.service.Dir, s.renderer.Version()
+	files = slices.Concat(seeds, files)
+	p, err := plan.Build(recorded, s, files, opt)
+	return rendered{files, p}, err
+}
+
+func join(parts ...rendered) (rendered, error) {
+	var all rendered
+	plans := make([]*plan.Plan, 0, len(parts))
+	for _, r := range parts {
+		all.files = append(all.files, r.files...)
+		plans = append(plans, r.plan)
+	}
+	var err error
+	all.plan, err = plan.Join(plans...)
+	return all, err
+}
+
+// cache gives the renderer what it rendered before, if nobody has edited it.
+type cache struct {
+	session *session
+	state   *workspace.State
+}
+
+// Content implements render.Cache.
+func (c cache) Content(name, inputHash string) ([]byte, bool) {
+	b, known := c.state.Files[name]
+	if !known || inputHash == "" || b.InputHash != inputHash {
+		return nil, false
+	}
+	disk, err := c.session.Read(name)
+	if err != nil || disk == nil || plan.Hash(disk.Content) != b.Hash {
+		return nil, false
+	}
+	return disk.Content, true
+}
+
+// noService is the error for a name that no service has.
+func noService(m *spec.Model, name string) error {
+	if len(m.Services) == 0 {
+		return fmt.Errorf("no service %q: there are none yet: make one with `scaffold new %s`", name, name)
+	}
+	names := make([]string, 0, len(m.Services))
+	for _, s := range m.Services {
+		names = append(names, s.Name)
+	}
+	const many = 12
+	if len(names) > many {
+		names = append(names[:many], "…")
+	}
+	return fmt.Errorf("no service %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// neighbours are the services whose files depend on the named one's declaration, sorted.
+func neighbours(m *spec.Model, name string) []string {
+	var out []string
+	add := func(services []*spec.Service) {
+		for _, s := range services {
+			if s.Name != name {
+				out = append(out, s.Name)
+			}
+		}
+	}
+	add(m.Callers(name))
+	add(m.Callees(name))
+	if s := m.Service(name); s != nil {
+		for _, t := range slices.Concat(s.Events.Publishes, s.Events.Consumes) {
+			add(m.Publishers(t))
+			add(m.Consumers(t))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellis-mesh/trellis/internal/local"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var log string
+	var asJSON bool
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "up [NAME…]",
+		Short: "Run the platform on this machine until Ctrl-C",
+		Long: `Up builds the services and runs each as a process, with a Kafka, a Redis and a receiver of traces inside scaffold itself, and a
+SQLite file for each database. With names it runs these, and all that they call. A service that ends is reported and not started
+again. Ctrl-C stops everything; data stays in .trellis/data.`,
+		Example: `  scaffold up
+  scaffold up orders                       # orders, and what it calls
+  scaffold up --log json | jq .msg         # the services' own log lines
+  scaffold up --json | jq '.services[].api'`,
+		ValidArgsFunction: a.completeServices,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			format := local.LogFormat(log)
+			if format != local.LogText && format != local.LogJSON {
+				return usage("up: no log format %q: take text or json", log)
+			}
+			return a.up(cmd.Context(), names, format, asJSON, wait)
+		},
+	}
+	cmd.Flags().StringVar(&log, "log", string(local.LogText), "how logs are shown: text, or json as the services write them")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table of URLs as one line of JSON, and all else on standard error")
+	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for a service to become ready")
+	completeFlag(cmd, "log", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "wait", cobra.NoFileCompletions)
+	return cmd
+}
+
+func (a *app) up(ctx context.Context, names []string, log local.LogFormat, asJSON bool, wait time.Duration) error {
+	o, err := a.platform()
+	if err != nil {
+		return err
+	}
+	o.Services, o.Log, o.ReadyTimeout, o.KeepGoing = slices.Clone(names), log, wait, true
+	o.Out, o.Logs, o.TTY, o.Colour = a.Out, a.Out, a.OutTTY, a.Colour
+	// Standard output is what a program reads: the logs, or the table.
+	switch {
+	case asJSON:
+		o.Out, o.Logs, o.TTY, o.Colour = a.Err, a.Err, false, a.ErrColour
+	case log == local.LogJSON:
+		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
+	}
+	p, err := local.Start(ctx, o)
+	if err != nil {
+		if ctx.Err() != nil {
+			return &failure{Failed, nil}
+		}
+		return err
+	}
+	if err := a.announce(p, asJSON); err != nil {
+		return err
+	}
+	outcome := p.Wait(ctx)
+	if ctx.Err() != nil {
+		p.Report("stopping")
+	}
+	// The first signal has ended ctx; the second ends the process, and the services with it.
+	if err := p.Stop(context.WithoutCancel(ctx)); err != nil {
+		a.aside("%s %s\n", paint(a.ErrColour, yellow, "note:"), err)
+	}
+	return outcome
+}
+
+// platform opens the platform to be run; it need not stay open for that.
+func (a *app) platform() (local.Options, error) {
+	var o local.Options
+	err := a.with(func(s *session) (err error) {
+		o.Root = s.Root()
+		o.Model, err = spec.Load(s.FS())
+		return err
+	})
+	return o, err
+}
+
+func (a *app) announce(p *local.Platform, asJSON bool) error {
+	if asJSON {
+		line, err := p.JSON()
+		if err != nil {
+			return err
+		}
+		a.say("%s\n", line)
+		return nil
+	}
+	p.Report("\n" + strings.TrimRight(p.Table(), "\n") + "\nCtrl-C stops everything.\n")
+	return nil
+}
