@@ -17,6 +17,7 @@ type platform struct {
 	t     testing.TB
 	r     *Renderer
 	files fstest.MapFS
+	made  map[string][]string // by service, what create rendered
 }
 
 func newPlatform(t testing.TB) *platform {
@@ -25,7 +26,7 @@ func newPlatform(t testing.TB) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &platform{t, r, fstest.MapFS{}}
+	p := &platform{t, r, fstest.MapFS{}, map[string][]string{}}
 	p.write("go.mod", "module "+module+"\n\ngo 1.26.0\n")
 	p.write("platform.yaml", "name: shop\n")
 	return p
@@ -68,9 +69,28 @@ func (p *platform) create(name string, o spec.Options, in Inputs, edits ...strin
 		p.t.Fatal(err)
 	}
 	p.put(seeds)
-	files, err := p.r.Service(p.model(), name, in, nil)
+	files := p.sync(name, in, nil)
+	for _, f := range files {
+		p.made[name] = append(p.made[name], f.Path)
+	}
+	return files
+}
+
+// sync renders a service again as scaffold sync does: what it does not have any more goes.
+func (p *platform) sync(name string, in Inputs, cache Cache) []plan.File {
+	p.t.Helper()
+	files, err := p.r.Service(p.model(), name, in, cache)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	keep := map[string]bool{}
+	for _, f := range files {
+		keep[f.Path] = true
+	}
+	for _, path := range p.made[name] {
+		if !keep[path] {
+			delete(p.files, path)
+		}
 	}
 	p.put(files)
 	return files

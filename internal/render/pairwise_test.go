@@ -117,7 +117,7 @@ func pairwisePlatform(t *testing.T) (p *platform, services map[string]combinatio
 		p.create(name, o, in, edits...)
 		services[name] = c
 	}
-	p.resync("stock-keeper")
+	p.sync("stock-keeper", Inputs{}, nil)
 	return p, services
 }
 
@@ -221,15 +221,6 @@ components:
   schemas:
     Site: {type: object, required: [id], properties: {id: {type: string, format: uuid}, opened: {type: string, format: date-time}}}
 `
-
-func (p *platform) resync(name string) {
-	p.t.Helper()
-	files, err := p.r.Service(p.model(), name, Inputs{}, nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.put(files)
-}
 
 func TestPairwiseHasEveryPair(t *testing.T) {
 	seen := map[pair]bool{}
