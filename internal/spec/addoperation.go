@@ -77,7 +77,7 @@ func shape(path string) string { return pathVariable.ReplaceAllString(path, "{}"
 // lines writes the value of the method's key.
 func (op NewOperation) lines(root *yaml.Node) []string {
 	method := strings.ToLower(op.Method)
-	lines := []string{"operationId: " + scalar(op.ID), "summary: " + scalar(either(op.Summary, op.ID))}
+	lines := []string{"operationId: " + scalar(op.ID), "summary: " + plain(either(op.Summary, op.ID))}
 	if variables := pathVariable.FindAllStringSubmatch(op.Path, -1); variables != nil {
 		lines = append(lines, "parameters:")
 		for _, v := range variables {

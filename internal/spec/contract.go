@@ -89,8 +89,12 @@ func (c *Contract) parse() (*openapi3.T, error) {
 		several = openapi3.MultiError{err}
 	}
 	var problems Problems
-	for _, err := range several {
-		problems = append(problems, c.problem(err))
+	told := map[Position]bool{}
+	for _, err := range several { // a fault in a component is told again by everything that refers to it
+		if problem := c.problem(err); !told[problem.Position] {
+			told[problem.Position] = true
+			problems = append(problems, problem)
+		}
 	}
 	return nil, problems.Err()
 }

@@ -50,7 +50,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, r rules) {
 			d.list(n, v, path, r)
 		}
 	case n.Kind != yaml.ScalarNode:
-		d.fault(n, path, &fault{"must be a single value, not " + describe(n), strings.TrimPrefix(r.fallback(), "; ")})
+		d.fault(n, path, &fault{"must be a single value, not " + describe(n), "write it on the key's own line" + r.fallback()})
 	default:
 		if f := assign(n, v, r); f != nil {
 			d.fault(n, path, f)

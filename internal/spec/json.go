@@ -12,20 +12,23 @@ import (
 // parseJSON reads a JSON document into nodes that know their places, which encoding/json does not tell of a decoded value.
 func parseJSON(file string, raw []byte) (*jsonNode, *Problem) {
 	text := bytes.TrimPrefix(raw, []byte(bom))
-	r := &jsonReader{file: file, raw: raw, skipped: len(raw) - len(text), decoder: json.NewDecoder(bytes.NewReader(text))}
+	r := &jsonReader{raw: raw, skipped: len(raw) - len(text), decoder: json.NewDecoder(bytes.NewReader(text))}
 	r.decoder.UseNumber()
 	root, err := r.document()
+	if twice, ok := errors.AsType[*keyTwiceError](err); ok {
+		return nil, &Problem{positionOf(file, raw, twice.at), err.Error(), "remove one of the two"}
+	}
 	if err != nil {
-		return nil, &Problem{r.position(), "the JSON cannot be read: " + err.Error(), "correct it here or just before"}
+		return nil, &Problem{positionOf(file, raw, r.next()), "the JSON cannot be read: " + err.Error(), "correct it here or just before"}
 	}
 	return root, nil
 }
 
-// jsonNode is a JSON value that knows its place.
+// jsonNode is a JSON value that knows its place, as the offset in the file: few places are ever told.
 type jsonNode struct {
-	at      Position
+	at      int
 	value   any // string, json.Number, bool, nil; jsonObject and jsonArray
-	keyAt   Position
+	keyAt   int
 	keyName string
 }
 
@@ -44,22 +47,28 @@ func (o jsonObject) get(key string) *jsonNode {
 }
 
 type jsonReader struct {
-	file    string
 	raw     []byte
 	skipped int
 	decoder *json.Decoder
 	depth   int
 }
 
+type keyTwiceError struct {
+	at  int
+	key string
+}
+
+func (e *keyTwiceError) Error() string { return fmt.Sprintf("the key %q stands twice", clip(e.key)) }
+
 var errDepth = errors.New("it is nested too deeply")
 
-// position is where the token that comes next begins.
-func (r *jsonReader) position() Position {
+// next is where the token that comes next begins.
+func (r *jsonReader) next() int {
 	offset := min(r.skipped+int(r.decoder.InputOffset()), len(r.raw))
 	for offset < len(r.raw) && strings.IndexByte(" \t\r\n,:", r.raw[offset]) >= 0 {
 		offset++
 	}
-	return positionOf(r.file, r.raw, offset)
+	return offset
 }
 
 func (r *jsonReader) document() (*jsonNode, error) {
@@ -81,7 +90,7 @@ func (r *jsonReader) node() (*jsonNode, error) {
 		return nil, errDepth
 	}
 	defer func() { r.depth-- }()
-	n := &jsonNode{at: r.position()}
+	n := &jsonNode{at: r.next()}
 	token, err := r.decoder.Token()
 	if err != nil {
 		return nil, err
@@ -109,7 +118,7 @@ func (r *jsonReader) node() (*jsonNode, error) {
 func (r *jsonReader) object(n *jsonNode) error {
 	members, seen := jsonObject{}, map[string]bool{}
 	for r.decoder.More() {
-		keyAt := r.position()
+		keyAt := r.next()
 		key, err := r.decoder.Token()
 		if err != nil {
 			return err
@@ -119,7 +128,7 @@ func (r *jsonReader) object(n *jsonNode) error {
 			return errors.New("a key must be a string")
 		}
 		if seen[name] {
-			return fmt.Errorf("the key %q stands twice", clip(name))
+			return &keyTwiceError{keyAt, name}
 		}
 		seen[name] = true
 		member, err := r.node()

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -31,9 +32,9 @@ type CallOption struct {
 func NewService(name string, o Options) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# yaml-language-server: $schema=../../%s/service.schema.json\n", SchemaDir)
-	fmt.Fprintf(&b, "name: %s\n", scalar(name))
-	fmt.Fprintf(&b, "owner: %s\n", scalar(either(o.Owner, "platform")))
-	fmt.Fprintf(&b, "summary: %s\n", scalar(either(o.Summary, "The "+name+" service.")))
+	fmt.Fprintf(&b, "name: %s\n", plain(name))
+	fmt.Fprintf(&b, "owner: %s\n", plain(either(o.Owner, "platform")))
+	fmt.Fprintf(&b, "summary: %s\n", plain(either(o.Summary, "The "+name+" service.")))
 	if o.Database != "" && o.Database != "none" {
 		fmt.Fprintf(&b, "database: {kind: %s} # its own; nobody else can open it\n", scalar(o.Database))
 	}
@@ -142,13 +143,24 @@ func flowExternal(e External) string {
 
 // scalar writes a text so that YAML reads it as the same text, inside braces too.
 func scalar(text string) string {
-	node := yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
-	if strings.ContainsAny(text, ",[]{}\n") {
-		node.Style = yaml.DoubleQuotedStyle
+	if strings.ContainsAny(text, ",[]{}") {
+		return written(text, yaml.DoubleQuotedStyle)
 	}
-	raw, err := yaml.Marshal(&node)
+	return plain(text)
+}
+
+// plain is scalar for texts outside braces.
+func plain(text string) string {
+	if strings.Contains(text, "\n") {
+		return written(text, yaml.DoubleQuotedStyle)
+	}
+	return written(text, 0)
+}
+
+func written(text string, style yaml.Style) string {
+	raw, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: style})
 	if err != nil {
-		return fmt.Sprintf("%q", text)
+		return strconv.Quote(text)
 	}
 	return strings.TrimSpace(string(raw))
 }

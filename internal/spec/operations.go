@@ -32,7 +32,7 @@ func parseContract(file string, raw []byte) (*Contract, Problems) {
 	w := &contractWalk{contract: &Contract{Path: file, Raw: raw, Operations: map[string]*Operation{}}, ids: map[string]*Operation{}}
 	w.version(root)
 	if len(w.problems) == 0 {
-		w.references(root)
+		w.references(root, root)
 		w.paths(root)
 	}
 	return w.contract, w.problems
@@ -58,25 +58,46 @@ func (w *contractWalk) version(root *yaml.Node) {
 	}
 }
 
-// references refuses references to other documents, and keys that stand twice, anywhere in the document.
-func (w *contractWalk) references(n *yaml.Node) {
+// references refuses references that leave the document or lead nowhere in it, and keys that stand twice, below n.
+func (w *contractWalk) references(root, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		for _, child := range n.Content {
-			w.references(child)
+			w.references(root, child)
 		}
 		return
 	}
 	seen := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Value == "$ref" && value.Kind == yaml.ScalarNode && !strings.HasPrefix(value.Value, "#/") {
-			w.add(value, "copy what it names into components and write #/components/…", "the reference %q leaves the document", clip(value.Value))
+		if key.Value == "$ref" && value.Kind == yaml.ScalarNode {
+			w.reference(root, value)
 		}
 		if line, twice := seen[key.Value]; twice {
 			w.add(key, "remove one of the two", "the key %q stands twice: first on line %d", clip(key.Value), line)
 		}
 		seen[key.Value] = key.Line
-		w.references(value)
+		w.references(root, value)
+	}
+}
+
+func (w *contractWalk) reference(root, n *yaml.Node) {
+	pointer, inside := strings.CutPrefix(n.Value, "#/")
+	if !inside {
+		w.add(n, "copy what it names into components and write #/components/…", "the reference %q leaves the document", clip(n.Value))
+		return
+	}
+	target := root
+	for part := range strings.SplitSeq(pointer, "/") {
+		_, next := lookup(target, strings.NewReplacer("~1", "/", "~0", "~").Replace(part))
+		if next == nil {
+			var known []string
+			for i := 0; i < len(target.Content); i += 2 {
+				known = append(known, target.Content[i].Value)
+			}
+			w.add(n, DidYouMean(part, "there is", known), "the reference %q leads nowhere: there is no %s", clip(n.Value), clip(part))
+			return
+		}
+		target = next
 	}
 }
 

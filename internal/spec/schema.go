@@ -26,7 +26,15 @@ type Property struct {
 }
 
 // schemaParser reads the subset of JSON Schema that Go types are generated from.
-type schemaParser struct{ problems Problems }
+type schemaParser struct {
+	file     string
+	raw      []byte
+	problems Problems
+}
+
+func (p *schemaParser) add(at int, remedy, format string, args ...any) {
+	p.problems.Add(positionOf(p.file, p.raw, at), remedy, format, args...)
+}
 
 var schemaTypes = []string{"object", "array", "string", "integer", "number", "boolean"}
 
@@ -40,15 +48,19 @@ var ignoredKeywords = []string{
 var schemaKeywords = slices.Concat([]string{"type", "title", "description", "format", "enum", "properties", "required", "items"}, ignoredKeywords)
 
 func (p *schemaParser) schema(n *jsonNode, what string) *Schema {
-	s := &Schema{Position: n.at}
+	s := &Schema{Position: positionOf(p.file, p.raw, n.at)}
 	members, ok := n.value.(jsonObject)
 	if !ok {
-		p.problems.Add(n.at, `write an object such as {"type": "string"}`, "%s must be an object", what)
+		p.add(n.at, `write an object such as {"type": "string"}`, "%s must be an object", what)
 		return s
 	}
 	for _, m := range members {
 		if !slices.Contains(schemaKeywords, m.keyName) {
-			p.problems.Add(m.keyAt, DidYouMean(m.keyName, "supported are", schemaKeywords), "the keyword %q is not supported: no Go type follows from it", clip(m.keyName))
+			remedy := "say it with " + strings.Join(schemaKeywords[:len(schemaKeywords)-len(ignoredKeywords)], ", ") + " alone"
+			if near := nearest(m.keyName, schemaKeywords); near != "" {
+				remedy = "did you mean " + near + "?"
+			}
+			p.add(m.keyAt, remedy, "the keyword %q is not supported: no Go type follows from it", clip(m.keyName))
 		}
 	}
 	p.words(members, s)
@@ -61,7 +73,7 @@ func (p *schemaParser) words(members jsonObject, s *Schema) {
 	for key, target := range map[string]*string{"title": &s.Title, "description": &s.Description, "format": &s.Format} {
 		if m := members.get(key); m != nil {
 			if *target, _ = m.value.(string); *target == "" {
-				p.problems.Add(m.at, "write a text", "%s must be a text", key)
+				p.add(m.at, "write a text", "%s must be a text", key)
 			}
 		}
 	}
@@ -71,12 +83,12 @@ func (p *schemaParser) words(members jsonObject, s *Schema) {
 func (p *schemaParser) kind(n *jsonNode, members jsonObject, s *Schema, what string) {
 	m := members.get("type")
 	if m == nil {
-		p.problems.Add(n.at, `add "type": one of `+strings.Join(schemaTypes, ", "), "%s has no type", what)
+		p.add(n.at, `add "type": one of `+strings.Join(schemaTypes, ", "), "%s has no type", what)
 		return
 	}
 	s.Type, _ = m.value.(string)
 	if !slices.Contains(schemaTypes, s.Type) {
-		p.problems.Add(m.at, "write one of "+strings.Join(schemaTypes, ", "), "the type of %s is not supported", what)
+		p.add(m.at, "write one of "+strings.Join(schemaTypes, ", "), "the type of %s is not supported", what)
 		return
 	}
 	p.match(members, s, what)
@@ -87,7 +99,7 @@ func (p *schemaParser) kind(n *jsonNode, members jsonObject, s *Schema, what str
 		if items := members.get("items"); items != nil {
 			s.Items = p.schema(items, "the items of "+what)
 		} else {
-			p.problems.Add(n.at, `add "items": {"type": …}`, "%s is an array without items", what)
+			p.add(n.at, `add "items": {"type": …}`, "%s is an array without items", what)
 		}
 	}
 	if m := members.get("enum"); m != nil {
@@ -99,7 +111,7 @@ func (p *schemaParser) kind(n *jsonNode, members jsonObject, s *Schema, what str
 func (p *schemaParser) match(members jsonObject, s *Schema, what string) {
 	for key, types := range map[string]string{"properties": "object", "required": "object", "additionalProperties": "object", "items": "array", "format": "string"} {
 		if m := members.get(key); m != nil && s.Type != types && (key != "format" || s.Type == "object" || s.Type == "array") {
-			p.problems.Add(m.keyAt, "remove it, or make the type "+types, "%s is of the type %s, where %q says nothing", what, s.Type, key)
+			p.add(m.keyAt, "remove it, or make the type "+types, "%s is of the type %s, where %q says nothing", what, s.Type, key)
 		}
 	}
 }
@@ -107,13 +119,13 @@ func (p *schemaParser) match(members jsonObject, s *Schema, what string) {
 func (p *schemaParser) object(members jsonObject, s *Schema, what string) {
 	if m := members.get("additionalProperties"); m != nil {
 		if _, ok := m.value.(bool); !ok {
-			p.problems.Add(m.at, "write true or false, or name the properties", "additionalProperties must be true or false: maps of a schema are not supported")
+			p.add(m.at, "write true or false, or name the properties", "additionalProperties must be true or false: maps of a schema are not supported")
 		}
 	}
 	if m := members.get("properties"); m != nil {
 		properties, ok := m.value.(jsonObject)
 		if !ok {
-			p.problems.Add(m.at, `write {"name": {"type": …}}`, "properties must be an object")
+			p.add(m.at, `write {"name": {"type": …}}`, "properties must be an object")
 		}
 		fields := map[string]string{}
 		for _, property := range properties {
@@ -131,12 +143,12 @@ var propertyName = whole(`[A-Za-z][A-Za-z0-9_-]{0,99}`)
 // name checks that a Go field can be named after the property; fields holds those before it.
 func (p *schemaParser) name(property *jsonNode, fields map[string]string) {
 	if !propertyName.MatchString(property.keyName) {
-		p.problems.Add(property.keyAt, "use letters and digits, a letter first, such as orderId", "%q cannot be the name of a property: no Go field can be named after it", clip(property.keyName))
+		p.add(property.keyAt, "use letters and digits, a letter first, such as orderId", "%q cannot be the name of a property: no Go field can be named after it", clip(property.keyName))
 		return
 	}
 	field := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(property.keyName))
 	if other, taken := fields[field]; taken {
-		p.problems.Add(property.keyAt, "rename one of the two", "the properties %s and %s give the same Go field", other, property.keyName)
+		p.add(property.keyAt, "rename one of the two", "the properties %s and %s give the same Go field", other, property.keyName)
 	}
 	fields[field] = property.keyName
 }
@@ -144,7 +156,7 @@ func (p *schemaParser) name(property *jsonNode, fields map[string]string) {
 func (p *schemaParser) required(m *jsonNode, s *Schema) {
 	items, ok := m.value.(jsonArray)
 	if !ok {
-		p.problems.Add(m.at, `write ["name", …]`, "required must be a list of properties")
+		p.add(m.at, `write ["name", …]`, "required must be a list of properties")
 	}
 	known := make([]string, len(s.Properties))
 	for i, property := range s.Properties {
@@ -154,7 +166,7 @@ func (p *schemaParser) required(m *jsonNode, s *Schema) {
 		name, _ := item.value.(string)
 		i := slices.Index(known, name)
 		if i < 0 {
-			p.problems.Add(item.at, DidYouMean(name, "the properties are", known), "required names %q, which is no property", clip(name))
+			p.add(item.at, DidYouMean(name, "the properties are", known), "required names %q, which is no property", clip(name))
 			continue
 		}
 		s.Properties[i].Required = true
@@ -164,12 +176,12 @@ func (p *schemaParser) required(m *jsonNode, s *Schema) {
 func (p *schemaParser) enum(m *jsonNode, s *Schema) {
 	items, ok := m.value.(jsonArray)
 	if !ok || len(items) == 0 {
-		p.problems.Add(m.at, `write ["one", "two"]`, "enum must be a list of values")
+		p.add(m.at, `write ["one", "two"]`, "enum must be a list of values")
 		return
 	}
 	for _, item := range items {
 		if !ofType(item.value, s.Type) {
-			p.problems.Add(item.at, "write values of the type "+s.Type, "this value of enum is not of the type %s", s.Type)
+			p.add(item.at, "write values of the type "+s.Type, "this value of enum is not of the type %s", s.Type)
 			continue
 		}
 		s.Enum = append(s.Enum, item.value)

@@ -223,7 +223,7 @@ func TestBrokenDeclarationGivesOneProblem(t *testing.T) {
 		{"word instead of a list", "name: orders\ningress: getOrder\n", `2:10: ingress must hold a list, not "getOrder"
     write one "- item" a line below it, or [item, item]`},
 		{"list instead of a word", "name: orders\nowner: [a, b]\n", `2:8: owner must be a single value, not a list
-    without it the default is platform`},
+    write it on the key's own line; without it the default is platform`},
 		{"value missing", "name: orders\nowner:\n", `2:7: owner has no value
     write one, or remove the line; without it the default is platform`},
 		{"number as text", "name: orders\nowner: 12\n", `2:8: owner must be text, not the number 12
@@ -287,7 +287,7 @@ services/orders/service.yaml:2:14: http.port is 1, outside 1024 to 65535
 services/orders/service.yaml:2:17: unknown key "prot" in http
     did you mean port?
 services/orders/service.yaml:3:8: owner must be a single value, not a list
-    without it the default is platform
+    write it on the key's own line; without it the default is platform
 services/orders/service.yaml:4:12: run.cpu must hold keys and values, not the number 1
     write one "key: value" a line below it, or {key: value}`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {

@@ -28,7 +28,7 @@ func (v value) inline() string {
 // lines writes the key and the value, the first level indented by so many blanks.
 func (v value) lines(key string, indent, step int) []string {
 	blanks := strings.Repeat(" ", indent)
-	head := blanks + scalar(key) + ":"
+	head := blanks + plain(key) + ":"
 	switch one := head + " " + v.inline(); {
 	case v.block != nil:
 		lines := []string{head}
