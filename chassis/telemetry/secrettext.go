@@ -45,7 +45,7 @@ func suspicious(text string) bool {
 	return false
 }
 
-// redactCards replaces each run of digits, spaces and hyphens that holds a card number.
+// redactCards replaces each card number: groups of digits with single spaces or hyphens between them.
 func redactCards(text string) string {
 	var out strings.Builder
 	done := 0
@@ -54,37 +54,41 @@ func redactCards(text string) string {
 			i++
 			continue
 		}
-		end, digits := cardRun(text, i)
-		if isCard(text[i:end], digits) && !partOfWord(text, i, end) {
+		end := cardEnd(text, i)
+		if end > i {
 			out.WriteString(text[done:i])
 			out.WriteString(Redacted)
-			done = end
+			i, done = end, end
+			continue
 		}
-		i = end
+		for i < len(text) && isDigit(text[i]) {
+			i++
+		}
 	}
 	if done == 0 {
 		return text
 	}
-	out.WriteString(text[done:])
-	return out.String()
+	return out.String() + text[done:]
 }
 
-// cardRun gives the end of the digits that begin at start, single spaces and hyphens between them included.
-func cardRun(text string, start int) (end, digits int) {
-	i := start
-	for i < len(text) {
-		switch {
-		case isDigit(text[i]):
+// cardEnd gives the end of the longest card number that begins with the group of digits at start; start when there is
+// none.
+func cardEnd(text string, start int) int {
+	longest, digits := start, 0
+	for i := start; i < len(text) && digits <= maxCardDigits; {
+		for i < len(text) && isDigit(text[i]) {
 			digits++
 			i++
-			end = i
-		case (text[i] == ' ' || text[i] == '-') && i+1 < len(text) && isDigit(text[i+1]):
-			i++
-		default:
-			return end, digits
 		}
+		if isCard(text[start:i], digits) && !partOfWord(text, start, i) {
+			longest = i
+		}
+		if i+1 >= len(text) || (text[i] != ' ' && text[i] != '-') || !isDigit(text[i+1]) {
+			break
+		}
+		i++
 	}
-	return end, digits
+	return longest
 }
 
 // partOfWord reports whether the digits are a piece of a longer identifier, such as a hexadecimal id.
@@ -92,10 +96,13 @@ func partOfWord(text string, start, end int) bool {
 	return (start > 0 && isLetter(text[start-1])) || (end < len(text) && isLetter(text[end]))
 }
 
+// The lengths of card numbers (ISO/IEC 7812-1).
+const minCardDigits, maxCardDigits = 13, 19
+
 // isCard reports whether a run with that many digits is a card number. The first digit is 2 to 6 for every payment scheme
 // (ISO/IEC 7812-1), which spares Unix times in milliseconds and finer.
 func isCard(run string, digits int) bool {
-	return digits >= 13 && digits <= 19 && '2' <= run[0] && run[0] <= '6' && luhn(run)
+	return digits >= minCardDigits && digits <= maxCardDigits && '2' <= run[0] && run[0] <= '6' && luhn(run)
 }
 
 func luhn(run string) bool {
@@ -183,14 +190,15 @@ func jwtLen(text string) int {
 // password in scheme://user:password@host.
 func redactAssignments(text string) string {
 	var out strings.Builder
-	done := 0
+	done, seen := 0, 0 // seen is the end of the last URL, within which there is no other authority
 	for i := 0; i < len(text); i++ {
 		if i < done || (text[i] != '=' && text[i] != ':') {
 			continue
 		}
 		start, end := i+1, i+1
-		if strings.HasPrefix(text[i:], "://") {
+		if strings.HasPrefix(text[i:], "://") && i >= seen {
 			start, end = userinfo(text, i+3)
+			seen = i + 3 + wordLen(text[i+3:])
 		} else if SensitiveKey(nameBefore(text, i)) {
 			start, end = valueAfter(text, i+1)
 		}
@@ -206,16 +214,16 @@ func redactAssignments(text string) string {
 	return out.String() + text[done:]
 }
 
-// userinfo gives the place of the password in the authority of a URL that begins at start. The last @ ends it, since a
-// careless password may hold one too.
+// userinfo gives the place of the password in the authority of a URL that begins at start. A careless password may hold
+// @ and / itself, so the last @ ends it, unless there can be none: host:port before the path.
 func userinfo(text string, start int) (from, to int) {
-	authority := text[start : start+wordLen(text[start:])]
-	if slash := strings.IndexAny(authority, "/?#"); slash >= 0 && strings.LastIndexByte(authority, '@') < slash {
-		authority = authority[:slash]
+	word := text[start : start+wordLen(text[start:])]
+	authority := word
+	if end := strings.IndexAny(word, "/?#"); end >= 0 {
+		authority = word[:end]
 	}
-	at := strings.LastIndexByte(authority, '@')
-	colon := strings.IndexByte(authority, ':')
-	if at < 0 || colon < 0 || colon > at {
+	colon, at := strings.IndexByte(authority, ':'), strings.LastIndexByte(word, '@')
+	if colon < 0 || colon > at || (!strings.Contains(authority, "@") && strings.Trim(authority[colon+1:], "0123456789") == "") {
 		return start, start
 	}
 	return start + colon + 1, start + at
