@@ -42,8 +42,8 @@ func (d *deployment) check() {
 			for _, rule := range m.Spec.Ingress {
 				for _, p := range rule.Ports {
 					if !slices.Contains(sidecarPorts, p.Port.text) {
-					d.resolves(m, p.Port, "the NetworkPolicy")
-				}
+						d.resolves(m, p.Port, "the NetworkPolicy")
+					}
 				}
 			}
 		}
