@@ -148,9 +148,7 @@ func TooManyRequests(code, detail string, retryAfter time.Duration) *Problem {
 
 // Internal is a fault of the service (500). Its cause is logged; the client sees nothing of it.
 func Internal(cause error) *Problem {
-	p := New(http.StatusInternalServerError, "internal_error", internalDetail)
-	p.Cause = cause
-	return p
+	return New(http.StatusInternalServerError, "internal_error", "").WithCause(cause)
 }
 
 // NotImplemented is an operation that does not exist yet (501).
@@ -169,6 +167,7 @@ func Unavailable(code, detail string) *Problem {
 // Timeout is a deadline that passed before there was an answer (504).
 func Timeout(code, detail string) *Problem { return New(http.StatusGatewayTimeout, code, detail) }
 
+// internalDetail is the detail of every 500, whoever made it.
 const internalDetail = "The service failed. Quote the request id when you report this."
 
 // StatusClientClosed is the status recorded for a request whose client went away before the answer. No client sees it.
