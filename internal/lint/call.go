@@ -46,11 +46,10 @@ func (c *checks) operations(s, callee *spec.Service, around string) {
 // times checks that a call's attempts fit into its timeout, and its timeout into the caller's own deadline.
 func (c *checks) times(s *spec.Service, name, around string) {
 	call := s.Calls[name]
-	attempts := time.Duration(call.Retry.Attempts)
-	if need := attempts * call.Retry.PerTry; need > call.Timeout {
+	if need := time.Duration(call.Retry.Attempts) * call.Retry.PerTry; need > call.Timeout {
 		at := firstGiven(s, around, "timeout", "retry.perTry", "retry.attempts")
-		c.problems.Add(at, "raise timeout to "+short(need)+" or lower retry.perTry to "+short((call.Timeout/attempts).Truncate(time.Millisecond)),
-			"the call to %s has %s in all, but its %d attempts of %s each need %s", name, short(call.Timeout), attempts, short(call.Retry.PerTry), short(need))
+		c.problems.Add(at, "raise timeout to "+short(need)+" or lower retry.perTry to "+short((call.Timeout/time.Duration(call.Retry.Attempts)).Truncate(time.Millisecond)),
+			"the call to %s has %s in all, but its %d attempts of %s each need %s", name, short(call.Timeout), call.Retry.Attempts, short(call.Retry.PerTry), short(need))
 	}
 	if call.Timeout >= s.HTTP.Timeout {
 		at := firstGiven(s, around, "timeout")

@@ -12,9 +12,6 @@ package lint
 
 import (
 	"errors"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/spec"
@@ -42,8 +39,8 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 // Contracts proves that every contract is valid OpenAPI 3.0. It costs about a millisecond a contract.
 func Contracts(m *spec.Model) spec.Problems {
 	found := make([]spec.Problems, len(m.Services))
-	parallel(len(m.Services), func(i int) {
-		if _, err := m.Services[i].Contract.Doc(); err != nil {
+	m.Each(func(i int, s *spec.Service) {
+		if _, err := s.Contract.Doc(); err != nil {
 			errors.As(err, &found[i])
 		}
 	})
@@ -53,16 +50,6 @@ func Contracts(m *spec.Model) spec.Problems {
 	}
 	problems.Sort()
 	return problems
-}
-
-// parallel calls do for each i below n on as many goroutines as there are processors.
-func parallel(n int, do func(i int)) {
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range n {
-		g.Go(func() error { do(i); return nil })
-	}
-	_ = g.Wait() // do reports no errors
 }
 
 // checks collects what the checks of a model find.

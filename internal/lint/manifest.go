@@ -145,9 +145,9 @@ func manifests(m *spec.Model, files []plan.File) spec.Problems {
 		}
 	}
 	found := make([]spec.Problems, len(m.Services))
-	parallel(len(m.Services), func(i int) {
-		if rendered := folders[m.Services[i].Dir]; rendered != nil {
-			d := &deployment{service: m.Services[i], files: map[string]bool{}}
+	m.Each(func(i int, s *spec.Service) {
+		if rendered := folders[s.Dir]; rendered != nil {
+			d := &deployment{service: s, files: map[string]bool{}}
 			d.read(rendered)
 			d.check()
 			found[i] = d.problems

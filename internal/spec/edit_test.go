@@ -66,7 +66,7 @@ func TestEditKeepsCommentsOrderAndFormatting(t *testing.T) {
 		})
 	}
 	if *update {
-		if err := os.WriteFile("testdata/edit.txtar", txtar.Format(archive), 0o644); err != nil { //nolint:gosec // it is committed
+		if err := os.WriteFile("testdata/edit.txtar", txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestAddOperation(t *testing.T) {
 		})
 	}
 	if *update {
-		if err := os.WriteFile("testdata/operation.txtar", txtar.Format(archive), 0o644); err != nil { //nolint:gosec // it is committed
+		if err := os.WriteFile("testdata/operation.txtar", txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

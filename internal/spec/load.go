@@ -82,6 +82,11 @@ func (l *loading) platform() *Platform {
 	return p
 }
 
+// Each calls do for every service with its number, on as many goroutines as there are processors.
+func (m *Model) Each(do func(i int, s *Service)) {
+	parallel(len(m.Services), func(i int) { do(i, m.Services[i]) })
+}
+
 // parallel calls do for each i below n on as many goroutines as there are processors.
 func parallel(n int, do func(i int)) {
 	var g errgroup.Group
@@ -102,7 +107,7 @@ func (l *loading) files(dir string) []fs.DirEntry {
 }
 
 func (l *loading) services(m *Model) {
-	entries := l.files(ServicesDir)
+	entries := slices.DeleteFunc(l.files(ServicesDir), func(e fs.DirEntry) bool { return e.Type().IsRegular() })
 	services, problems := make([]*Service, len(entries)), make([]Problems, len(entries))
 	parallel(len(entries), func(i int) {
 		services[i], problems[i] = loadService(l.fsys, path.Join(ServicesDir, entries[i].Name()))
@@ -119,7 +124,7 @@ func (l *loading) services(m *Model) {
 // loadService reads the service in dir. A folder without a service.yaml is none, and no problem.
 func loadService(fsys fs.FS, dir string) (*Service, Problems) {
 	file := path.Join(dir, ServiceFile)
-	if info, err := fs.Stat(fsys, file); err != nil || info.IsDir() {
+	if _, err := fs.Stat(fsys, file); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	raw, problems := read(fsys, file, Position{file, 1, 1}, "")

@@ -94,7 +94,7 @@ func (p *schemaParser) kind(n *jsonNode, members jsonObject, s *Schema, what str
 	p.match(members, s, what)
 	switch s.Type {
 	case "object":
-		p.object(members, s, what)
+		p.object(members, s)
 	case "array":
 		if items := members.get("items"); items != nil {
 			s.Items = p.schema(items, "the items of "+what)
@@ -116,7 +116,7 @@ func (p *schemaParser) match(members jsonObject, s *Schema, what string) {
 	}
 }
 
-func (p *schemaParser) object(members jsonObject, s *Schema, what string) {
+func (p *schemaParser) object(members jsonObject, s *Schema) {
 	if m := members.get("additionalProperties"); m != nil {
 		if _, ok := m.value.(bool); !ok {
 			p.add(m.at, "write true or false, or name the properties", "additionalProperties must be true or false: maps of a schema are not supported")
