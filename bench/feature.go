@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/trellis-mesh/trellis/bench/server/thing"
 	"github.com/trellis-mesh/trellis/bench/sink"
 )
 
@@ -71,7 +72,7 @@ func (r *running) refuses(ctx context.Context) error {
 	if r.service == "" {
 		return nil
 	}
-	status, body, err := get(ctx, "http://"+r.addr+"/v1/things/NOT_ALLOWED")
+	status, body, err := get(ctx, "http://"+r.addr+"/v1/things/"+strings.Repeat("x", thing.MaxLength+1))
 	if err == nil && status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
 		err = fmt.Errorf("validation: a wrong identifier was answered with %d %s", status, body)
 	}

@@ -1,33 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/trellis-mesh/trellis/bench/server/thing"
 )
 
-// generatedService scaffolds the service thing into a copy of the platform, tightens its contract by the rule that every
-// server follows, builds it, and returns it as a contestant.
+// generatedService scaffolds the service thing into a copy of the platform, builds it as it is, and returns it as a contestant.
 func generatedService(ctx context.Context, s *scratchTree) (contestant, error) {
 	root, err := s.copyPlatform("platform")
 	if err != nil {
 		return contestant{}, err
 	}
 	if err := command(ctx, root, s.scaffold, "new", "thing"); err != nil {
-		return contestant{}, err
-	}
-	if err := tighten(filepath.Join(root, "services", "thing", "api", "openapi.yaml")); err != nil {
-		return contestant{}, err
-	}
-	if err := command(ctx, root, s.scaffold, "sync", "thing"); err != nil {
 		return contestant{}, err
 	}
 	binary := filepath.Join(s.dir, "server-thing")
@@ -38,28 +27,6 @@ func generatedService(ctx context.Context, s *scratchTree) (contestant, error) {
 		name: "generated service", binary: binary, service: "thing", counter: "http_requests_total",
 		ready: "/health/ready", metrics: "/metrics", admin: true, command: environment, seed: create,
 	}, nil
-}
-
-// tighten gives the identifier's schema in the path parameter a length and a pattern, as a person would by editing it.
-func tighten(contract string) error {
-	text, err := os.ReadFile(contract)
-	if err != nil {
-		return err
-	}
-	const plain = "in: path"
-	at := bytes.Index(text, []byte(plain))
-	if at < 0 {
-		return fmt.Errorf("%s has no path parameter", contract)
-	}
-	rest := string(text[at:])
-	rule := fmt.Sprintf("schema: {type: string, minLength: 1, maxLength: %d, pattern: '%s'}", thing.MaxLength, thing.Pattern)
-	for _, schema := range []string{"schema: {type: string}", "schema: { type: string }"} {
-		if strings.Contains(rest, schema) {
-			rest = strings.Replace(rest, schema, rule, 1)
-			return os.WriteFile(contract, append(text[:at:at], rest...), 0o600)
-		}
-	}
-	return fmt.Errorf("%s: the path parameter's schema is not a plain string", contract)
 }
 
 func environment(addr, admin, otlp string) (args, env []string) {
