@@ -78,8 +78,8 @@ func with(at problem.FieldError, path []string, detail string) problem.FieldErro
 }
 
 func reason(e *openapi3.SchemaError) string {
-	if e.SchemaField == "format" && e.Origin != nil {
-		return e.Origin.Error()
+	if must := errors.Unwrap(e.Origin); e.SchemaField == "format" && must != nil {
+		return must.Error() // without the text that kin-openapi puts before it
 	}
 	if e.Reason == "" {
 		return "is not as the contract says"

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // listening is a server's way from an address to the last answer.
@@ -100,7 +99,10 @@ func (s *Server) start(ctx context.Context) (*http.Server, *sweepingListener, bo
 	return l.server, l.listener, true
 }
 
-func (s *Server) countConnections(_ net.Conn, state http.ConnState) {
+func (s *Server) countConnections(conn net.Conn, state http.ConnState) {
+	if tracked, ok := conn.(*trackedConn); ok {
+		tracked.enter(state)
+	}
 	if s.active == nil {
 		return
 	}
@@ -148,75 +150,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cut()
 	defer listener.markDrained()
 	listener.sweep(ctx)
+	listener.settle(ctx)
 	if err := server.Shutdown(ctx); err != nil {
 		cut()
 		_ = server.Close() // the error that counts is that the time ran out
 		return fmt.Errorf("drain %s: %w", listener.Addr(), err)
 	}
 	return nil
-}
-
-// sweepingListener takes the connections that wait in the kernel's queue before it closes: closing a listening socket
-// resets them, though their clients have been told that they are connected.
-type sweepingListener struct {
-	net.Listener
-	sweeping chan struct{} // closed when the last connections are to be taken
-	swept    chan struct{} // closed when they have been
-	drained  chan struct{} // closed when all have been answered
-
-	sweepOnce, sweptOnce, drainedOnce sync.Once
-}
-
-var errSwept = errors.New("the listener has been closed after its last connection")
-
-func newSweepingListener(l net.Listener) *sweepingListener {
-	return &sweepingListener{Listener: l, sweeping: make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{})}
-}
-
-// sweepFor bounds the wait for one more connection: whatever the kernel has is there at once.
-const sweepFor = time.Millisecond
-
-// sweep makes Accept take what is left and waits until it has.
-func (l *sweepingListener) sweep(ctx context.Context) {
-	l.sweepOnce.Do(func() {
-		close(l.sweeping)
-		l.expire(0)
-	})
-	select {
-	case <-l.swept:
-	case <-ctx.Done():
-	}
-}
-
-func (l *sweepingListener) markSwept()   { l.sweptOnce.Do(func() { close(l.swept) }) }
-func (l *sweepingListener) markDrained() { l.drainedOnce.Do(func() { close(l.drained) }) }
-
-// expire bounds the next Accept.
-func (l *sweepingListener) expire(after time.Duration) {
-	if bounded, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
-		_ = bounded.SetDeadline(time.Now().Add(after)) // a closed listener needs no bound
-	}
-}
-
-// Accept takes a connection. While sweeping it gives up as soon as there is none.
-func (l *sweepingListener) Accept() (net.Conn, error) {
-	for woken := true; ; woken = false {
-		conn, err := l.Listener.Accept()
-		if err == nil {
-			return conn, nil
-		}
-		select {
-		case <-l.sweeping:
-		default:
-			return nil, err
-		}
-		var timeout net.Error
-		if woken && errors.As(err, &timeout) && timeout.Timeout() {
-			l.expire(sweepFor) // the deadline that woke this Accept up also keeps it from looking at the queue
-			continue
-		}
-		_ = l.Close() // the queue is empty
-		l.markSwept()
-		return nil, errSwept
-	}
 }
