@@ -17,6 +17,7 @@ type key struct {
 	alias    string // another variable, or ""
 	value    reflect.Value
 	defaults string
+	doc      string
 	required bool
 	text     bool   // may come from a file of its own
 	pattern  string // the path with * for the names of map entries
@@ -60,7 +61,7 @@ func (s *Source) walkField(v reflect.Value, field reflect.StructField, path, pat
 	case isLeaf(field.Type):
 		*keys = append(*keys, &key{
 			path: path, pattern: pattern, variable: s.opt.Prefix + variableName(path), alias: field.Tag.Get("env"), value: v,
-			defaults: field.Tag.Get("default"), required: field.Tag.Get("required") == "true",
+			defaults: field.Tag.Get("default"), doc: field.Tag.Get("doc"), required: field.Tag.Get("required") == "true",
 			text: v.Kind() == reflect.String || field.Type == reflect.TypeFor[Secret](), entry: entry,
 		})
 		return nil
