@@ -11,9 +11,9 @@ import (
 // Struct gives the Go types of an event's payload: one for the event, named after its type, and one for each object in it.
 func (e eventType) Struct() (string, error) {
 	if e.Schema == nil || e.Schema.Schema == nil {
-		return "", fmt.Errorf("event %s has no schema", e.Type)
+		return "", &toldError{fmt.Errorf("the event %s has no schema: write %s/%s.json", e.Type, spec.EventsDir, e.Type)}
 	}
-	w := &structs{}
+	w := &structs{event: e.Type}
 	w.object(e.Go, e.Go+" is the payload of "+e.Type+".", e.Schema.Schema)
 	return strings.Join(w.types, "\n"), nil
 }
@@ -57,7 +57,10 @@ func (e eventType) properties() []spec.Property {
 }
 
 // structs collects the type declarations of one payload, the outer ones first.
-type structs struct{ types []string }
+type structs struct {
+	event string
+	types []string
+}
 
 func (w *structs) object(name, comment string, s *spec.Schema) {
 	at := len(w.types)
@@ -88,7 +91,7 @@ func (w *structs) goType(name string, s *spec.Schema) string {
 		if len(s.Properties) == 0 {
 			return "map[string]any"
 		}
-		w.object(name, name+" is a part of it.", s)
+		w.object(name, name+" is a part of "+w.event+".", s)
 		return name
 	case "array":
 		if s.Items == nil {

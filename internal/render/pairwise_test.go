@@ -257,7 +257,7 @@ func TestEveryPairOfOptionsBuilds(t *testing.T) {
 	}
 	dir := p.scratch()
 	goCommand(t, dir, "vet", "./services/...")
-	goCommand(t, dir, "test", append([]string{"-race"}, tested(services)...)...)
+	goCommand(t, dir, "test", append([]string{"-race", "-vet=off", "-ldflags=-s -w"}, tested(services)...)...)
 }
 
 // tested are the packages of some services that have, together, every value of every option.

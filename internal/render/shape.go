@@ -2,7 +2,6 @@ package render
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -369,9 +368,4 @@ func componentName(s *openapi3.SchemaRef) string {
 		return ""
 	}
 	return goName(name)
-}
-
-// errNoSchema says that an event has no schema to make a Go type of.
-func errNoSchema(service, event string) error {
-	return &toldError{fmt.Errorf("services/%s/service.yaml: event %s has no schema: write contracts/events/%s.json", service, event, event)}
 }

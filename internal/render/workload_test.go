@@ -1,0 +1,173 @@
+package render
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/trellis-mesh/trellis/chassis/config"
+	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// manifestOf is the workload's object of a kind.
+func manifestOf(t *testing.T, p *platform, service, kind string) map[string]any {
+	t.Helper()
+	decoder := yaml.NewDecoder(bytes.NewReader([]byte(p.read("services/" + service + "/deploy/workload.yaml"))))
+	for {
+		var object map[string]any
+		err := decoder.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			t.Fatalf("%s has no %s", service, kind)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if object["kind"] == kind {
+			return object
+		}
+	}
+}
+
+// at follows keys and list indices into a manifest.
+func at(t *testing.T, object any, path ...any) any {
+	t.Helper()
+	for _, step := range path {
+		switch key := step.(type) {
+		case string:
+			fields, _ := object.(map[string]any)
+			object = fields[key]
+		case int:
+			items, _ := object.([]any)
+			if key >= len(items) {
+				t.Fatalf("%v: only %d items", path, len(items))
+			}
+			object = items[key]
+		}
+	}
+	return object
+}
+
+func TestManifestsAgreeWithThemselves(t *testing.T) {
+	p, _ := goldenPlatform(t)
+	if problems := lint.Check(p.model(), p.rendered()); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// TestServicesUnderstandTheirEnvironment gives a service's container its environment: the chassis refuses what it does not know.
+func TestServicesUnderstandTheirEnvironment(t *testing.T) {
+	p, _ := goldenPlatform(t)
+	deployment := manifestOf(t, p, "greeter", "Deployment")
+	var environ []string
+	for _, v := range at(t, deployment, "spec", "template", "spec", "containers", 0, "env").([]any) {
+		environ = append(environ, at(t, v, "name").(string)+"="+at(t, v, "value").(string))
+	}
+	secrets := map[string]string{
+		"/var/run/stores/database-url": "postgres://greeter@db/greeter", "/var/run/stores/redis-url": "redis://cache:6379/0",
+	}
+	var got config.Service
+	err := config.Load(&got, config.Options{
+		Environ: environ, Names: map[string][]string{"calls": {"catalog"}},
+		ReadFile: func(name string) ([]byte, error) { return []byte(secrets[name]), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Mesh || got.Shutdown.Delay != 0 || got.Calls["catalog"].URL != "http://catalog.shop.svc.cluster.local:8080" {
+		t.Errorf("configuration %+v", got)
+	}
+	if got.Database.URL.Reveal() != secrets["/var/run/stores/database-url"] || len(got.Kafka.Brokers) != 1 {
+		t.Errorf("stores %+v", got)
+	}
+	grace := at(t, deployment, "spec", "template", "spec", "terminationGracePeriodSeconds").(int)
+	sleep := at(t, deployment, "spec", "template", "spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)
+	if stop := int(got.Shutdown.Timeout.Seconds()); grace <= sleep+stop {
+		t.Errorf("killed after %d s, but stopping may take %d s + %d s", grace, sleep, stop)
+	}
+}
+
+// TestPodsAreRestricted checks what the restricted Pod Security Standard asks for.
+func TestPodsAreRestricted(t *testing.T) {
+	p, _ := goldenPlatform(t)
+	for _, g := range golden {
+		pod := at(t, manifestOf(t, p, g.name, "Deployment"), "spec", "template", "spec")
+		container := at(t, pod, "containers", 0, "securityContext")
+		for _, check := range []struct{ got, want any }{
+			{at(t, pod, "automountServiceAccountToken"), false},
+			{at(t, pod, "enableServiceLinks"), false},
+			{at(t, pod, "securityContext", "runAsNonRoot"), true},
+			{at(t, pod, "securityContext", "seccompProfile", "type"), "RuntimeDefault"},
+			{at(t, container, "allowPrivilegeEscalation"), false},
+			{at(t, container, "readOnlyRootFilesystem"), true},
+			{at(t, container, "capabilities", "drop"), []any{"ALL"}},
+			{at(t, manifestOf(t, p, g.name, "ServiceAccount"), "automountServiceAccountToken"), false},
+		} {
+			if diff := cmp.Diff(check.want, check.got); diff != "" {
+				t.Errorf("%s: %s", g.name, diff)
+			}
+		}
+	}
+}
+
+func TestNetworkLetsInWhoIsDeclared(t *testing.T) {
+	p, _ := goldenPlatform(t)
+	p.sync("catalog", Inputs{Resource: "product"}, nil)
+	p.sync("greeter", Inputs{Resource: "greeting"}, nil)
+	peers := func(service, direction string) (apps, namespaces []string) {
+		for _, rule := range at(t, manifestOf(t, p, service, "NetworkPolicy"), "spec", direction).([]any) {
+			for _, side := range []string{"from", "to"} {
+				if at(t, rule, side) == nil {
+					continue
+				}
+				if app, ok := at(t, rule, side, 0, "podSelector", "matchLabels", "app").(string); ok {
+					apps = append(apps, app)
+				}
+				if ns, ok := at(t, rule, side, 0, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name").(string); ok {
+					namespaces = append(namespaces, ns)
+				}
+			}
+		}
+		return apps, namespaces
+	}
+	for _, test := range []struct {
+		service, direction string
+		apps, namespaces   []string
+	}{
+		{"catalog", "ingress", []string{"bff-web", "greeter"}, []string{"observability"}},
+		{"greeter", "ingress", []string{"bff-web"}, []string{"istio-ingress", "observability"}},
+		{"greeter", "egress", []string{"catalog"}, []string{"kube-system", "istio-system", "observability", "data"}},
+		{"plain", "ingress", nil, []string{"observability"}},
+		{"plain", "egress", nil, []string{"kube-system", "istio-system", "observability"}},
+	} {
+		apps, namespaces := peers(test.service, test.direction)
+		if !slices.Equal(apps, test.apps) || !slices.Equal(namespaces, test.namespaces) {
+			t.Errorf("%s %s: %v and %v, want %v and %v", test.service, test.direction, apps, namespaces, test.apps, test.namespaces)
+		}
+	}
+}
+
+func TestDeclaredNumbersReachTheWorkload(t *testing.T) {
+	p := newPlatform(t)
+	p.create("greeter", spec.Options{}, Inputs{})
+	p.write("services/greeter/service.yaml", p.read("services/greeter/service.yaml")+`http: {port: 8181}
+run: {replicas: {min: 3, max: 9}, cpu: {request: 1, limit: 2}, memory: {request: 1Gi, limit: 2Gi}}
+`)
+	p.sync("greeter", Inputs{}, nil)
+	deployment, service := manifestOf(t, p, "greeter", "Deployment"), manifestOf(t, p, "greeter", "Service")
+	container := at(t, deployment, "spec", "template", "spec", "containers", 0)
+	scaler := manifestOf(t, p, "greeter", "HorizontalPodAutoscaler")
+	got := []any{
+		at(t, container, "ports", 0, "containerPort"), at(t, service, "spec", "ports", 0, "port"),
+		at(t, container, "resources", "requests", "cpu"), at(t, container, "resources", "limits", "memory"),
+		at(t, scaler, "spec", "minReplicas"), at(t, scaler, "spec", "maxReplicas"),
+	}
+	if diff := cmp.Diff([]any{8181, 8181, 1, "2Gi", 3, 9}, got); diff != "" {
+		t.Error(diff)
+	}
+}
