@@ -1,7 +1,7 @@
 // Package lint holds the desk checks: what can be proven about a platform from its declarations, and from the files rendered
 // from them, without running anything. Package spec has checked each file by itself; here it is whether they agree.
 //
-// Two words about time. A service's own deadline is http.timeout, 10s unless it says otherwise: the server gives up a request
+// Two words about time. A service's own deadline is http.timeout, 15s unless it says otherwise: the server gives up a request
 // then, whatever it waits for. A call's timeout bounds the call with all its attempts. Calls of one request may be under way
 // at the same time, so each one by itself, not their sum, must fit into the deadline, with something left to answer in.
 //

@@ -103,8 +103,8 @@ func TestFaultsInDeclarationsAreFound(t *testing.T) {
 		{"default timeout too short for its attempts", map[string]string{usersFile: "name: users\ncalls:\n  catalog: {operations: [getProduct], retry: {perTry: 1m}}\nhttp: {timeout: 2m}\n"},
 			`services/users/service.yaml:3:55: the call to catalog has 1s in all, but its 2 attempts of 1m each need 2m
     raise timeout to 2m or lower retry.perTry to 500ms`},
-		{"call longer than the default deadline", map[string]string{usersFile: "name: users\ncalls:\n  catalog: {operations: [getProduct], timeout: 10s}\n"},
-			`services/users/service.yaml:3:48: the call to catalog may take 10s, but users itself must have answered after 10s
+		{"call longer than the default deadline", map[string]string{usersFile: "name: users\ncalls:\n  catalog: {operations: [getProduct], timeout: 15s}\n"},
+			`services/users/service.yaml:3:48: the call to catalog may take 15s, but users itself must have answered after 15s
     lower the call's timeout, or raise http.timeout above it`},
 		{"default call longer than the deadline", map[string]string{usersFile: "name: users\nhttp: {timeout: 500ms}\ncalls:\n  catalog: {operations: [getProduct]}\n"},
 			`services/users/service.yaml:4:3: the call to catalog may take 1s, but users itself must have answered after 500ms

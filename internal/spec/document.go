@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -80,12 +81,12 @@ func unreadable(file string, raw []byte, limit int) *Problem {
 			}
 			offset += size
 		}
-		problems.Add(positionOf(file, raw, offset), "save the file as UTF-8", "the text is not UTF-8")
+		problems.Add(locate(file, raw).at(offset), "save the file as UTF-8", "the text is not UTF-8")
 	default:
 		text := strings.TrimPrefix(strings.ReplaceAll(string(raw), "\r\n", " \n"), bom) // the same length but for the mark
 		if i := strings.IndexFunc(text, control); i >= 0 {
 			r, _ := utf8.DecodeRuneInString(text[i:])
-			problems.Add(positionOf(file, []byte(text), i), "remove it", "a control character, %+q, stands here", r)
+			problems.Add(locate(file, []byte(text)).at(i), "remove it", "a control character, %+q, stands here", r)
 		}
 	}
 	if len(problems) == 0 {
@@ -106,12 +107,47 @@ func control(r rune) bool {
 	return r < ' ' || 0x7f <= r && r <= 0x9f
 }
 
-// positionOf turns a byte offset into a position.
-func positionOf(file string, raw []byte, offset int) Position {
-	before := string(raw[:offset])
-	line := strings.Count(before, "\n")
-	before = strings.TrimPrefix(before[strings.LastIndexByte(before, '\n')+1:], bom)
-	return Position{File: file, Line: line + 1, Column: utf8.RuneCountInString(before) + 1}
+// places turns byte offsets of a text into positions. It counts once, and keeps a mark every so often, for texts of a single
+// long line.
+type places struct {
+	file  string
+	raw   []byte
+	marks []Position // at the offsets that are multiples of markEvery
+}
+
+const markEvery = 4 << 10
+
+func locate(file string, raw []byte) *places {
+	p := &places{file: file, raw: raw}
+	at := Position{File: file, Line: 1, Column: 1}
+	for offset := 0; offset <= len(raw); offset += markEvery {
+		p.marks = append(p.marks, at)
+		at = advance(at, raw[offset:min(offset+markEvery, len(raw))])
+	}
+	return p
+}
+
+// at gives the position of the character at offset.
+func (p *places) at(offset int) Position {
+	mark := offset / markEvery
+	at := advance(p.marks[mark], p.raw[mark*markEvery:offset])
+	if at.Line == 1 && bytes.HasPrefix(p.raw, []byte(bom)) && at.Column > 1 {
+		at.Column-- // a byte order mark is no character of the line
+	}
+	return at
+}
+
+// advance moves a position over text: bytes that begin a character count.
+func advance(at Position, text []byte) Position {
+	for _, c := range text {
+		switch {
+		case c == '\n':
+			at.Line, at.Column = at.Line+1, 1
+		case utf8.RuneStart(c):
+			at.Column++
+		}
+	}
+	return at
 }
 
 func place(file string, n *yaml.Node) Position {
@@ -119,7 +155,7 @@ func place(file string, n *yaml.Node) Position {
 }
 
 var (
-	syntaxPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
+	syntaxPrefix = regexp.MustCompile(`^yaml: (line (\d+): )?`)
 	indentedTab  = regexp.MustCompile(`(?m)^ *\t[ \t]*\S`)
 )
 
@@ -129,12 +165,12 @@ func syntaxProblem(file string, raw []byte, err error) Problem {
 	message := syntaxMessage(err)
 	if strings.Contains(message, "character that cannot start any token") || strings.Contains(message, "tab character") {
 		if tab := indentedTab.FindIndex(raw); tab != nil {
-			at := positionOf(file, raw, tab[0]+bytes.IndexByte(raw[tab[0]:tab[1]], '\t'))
+			at := locate(file, raw).at(tab[0] + bytes.IndexByte(raw[tab[0]:tab[1]], '\t'))
 			return Problem{at, "a tab indents this line, and YAML allows only spaces", "replace the tab by two spaces"}
 		}
 	}
 	lines := bytes.SplitAfter(raw, []byte("\n"))
-	line := faultyLine(lines, message)
+	line := faultyLine(lines, err)
 	text := strings.TrimPrefix(string(lines[line]), bom)
 	column := utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " \t")) + 1
 	return Problem{Position{file, line + 1, column}, "the YAML cannot be read: " + message, "look at this line and the one above: indentation, quotes, colons"}
@@ -144,17 +180,26 @@ func syntaxMessage(err error) string {
 	return syntaxPrefix.ReplaceAllString(err.Error(), "")
 }
 
-// faultyLine gives the index of the first line with which the text fails with that message. Long files, which would take
-// many trials, give their last line.
-func faultyLine(lines [][]byte, message string) int {
-	const most = 1000
-	for i := range min(len(lines), most) {
+// faultyLine gives the index of the first line with which the text fails as the whole does. In a long file, where finding
+// it would take too many trials, it gives the line that the parser tells.
+func faultyLine(lines [][]byte, whole error) int {
+	const most = 1 << 20 // bytes, in all trials
+	tried, length := 0, 0
+	for i, line := range lines {
+		if length += len(line); tried+length > most {
+			break
+		}
+		tried += length
 		var n yaml.Node
-		if err := yaml.Unmarshal(bytes.Join(lines[:i+1], nil), &n); err != nil && syntaxMessage(err) == message {
+		if err := yaml.Unmarshal(bytes.Join(lines[:i+1], nil), &n); err != nil && syntaxMessage(err) == syntaxMessage(whole) {
 			return i
 		}
 	}
-	return len(lines) - 1
+	told := 1
+	if found := syntaxPrefix.FindStringSubmatch(whole.Error()); found != nil && found[2] != "" {
+		told, _ = strconv.Atoi(found[2])
+	}
+	return min(told, len(lines)) - 1
 }
 
 func findAlias(n *yaml.Node) *yaml.Node {

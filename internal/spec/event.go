@@ -37,7 +37,7 @@ func parseEvent(file string, raw []byte) (*Event, Problems) {
 	if problem != nil {
 		return nil, Problems{*problem}
 	}
-	p := schemaParser{file: file, raw: raw}
+	p := schemaParser{places: locate(file, raw)}
 	e.Schema = p.schema(root, "the schema")
 	if len(p.problems) == 0 && e.Schema.Type != "object" {
 		p.problems.Add(e.Schema.Position, `write "type": "object" and name the properties`, "an event's schema must be of the type object, not %s", e.Schema.Type)

@@ -16,10 +16,10 @@ func parseJSON(file string, raw []byte) (*jsonNode, *Problem) {
 	r.decoder.UseNumber()
 	root, err := r.document()
 	if twice, ok := errors.AsType[*keyTwiceError](err); ok {
-		return nil, &Problem{positionOf(file, raw, twice.at), err.Error(), "remove one of the two"}
+		return nil, &Problem{locate(file, raw).at(twice.at), err.Error(), "remove one of the two"}
 	}
 	if err != nil {
-		return nil, &Problem{positionOf(file, raw, r.next()), "the JSON cannot be read: " + err.Error(), "correct it here or just before"}
+		return nil, &Problem{locate(file, raw).at(r.next()), "the JSON cannot be read: " + err.Error(), "correct it here or just before"}
 	}
 	return root, nil
 }

@@ -73,7 +73,7 @@ func newCalls(b *strings.Builder, calls []CallOption) {
 
 // hints are what can be declared beside what a new service says already, a line a key.
 var hints = []struct{ key, text string }{
-	{"http", "http: {port: 8080, contract: api/openapi.yaml, timeout: 10s}"},
+	{"http", "http: {port: 8080, contract: api/openapi.yaml, timeout: 15s}"},
 	{"database", "database: {kind: none} # or postgres"},
 	{"cache", "cache: {kind: none} # or redis"},
 	{"calls", "calls: {} # SERVICE: {operations: [getThing], timeout: 1s, retry: {attempts: 2}, concurrency: 20, onFailure: fail}"},

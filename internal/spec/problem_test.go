@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,6 +59,20 @@ func TestQuantitiesAreCompared(t *testing.T) {
 	} {
 		if got := (Quantity{test.request, test.limit}).Fits(); got != test.fits {
 			t.Errorf("%s within %s: %v", test.request, test.limit, got)
+		}
+	}
+}
+
+func TestPlacesCountCharacters(t *testing.T) {
+	text := bom + strings.Repeat("ä€😀x", 3000) + "\n" + strings.Repeat("ü\r\n", 2000)
+	places := locate("a.json", []byte(text))
+	line, column := 1, 1
+	for offset, r := range strings.TrimPrefix(text, bom) {
+		if got, want := places.at(offset+len(bom)), (Position{"a.json", line, column}); got != want {
+			t.Fatalf("offset %d is at %v, want %v", offset, got, want)
+		}
+		if column++; r == '\n' {
+			line, column = line+1, 1
 		}
 	}
 }

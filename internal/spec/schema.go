@@ -27,13 +27,12 @@ type Property struct {
 
 // schemaParser reads the subset of JSON Schema that Go types are generated from.
 type schemaParser struct {
-	file     string
-	raw      []byte
+	places   *places
 	problems Problems
 }
 
 func (p *schemaParser) add(at int, remedy, format string, args ...any) {
-	p.problems.Add(positionOf(p.file, p.raw, at), remedy, format, args...)
+	p.problems.Add(p.places.at(at), remedy, format, args...)
 }
 
 var schemaTypes = []string{"object", "array", "string", "integer", "number", "boolean"}
@@ -48,7 +47,7 @@ var ignoredKeywords = []string{
 var schemaKeywords = slices.Concat([]string{"type", "title", "description", "format", "enum", "properties", "required", "items"}, ignoredKeywords)
 
 func (p *schemaParser) schema(n *jsonNode, what string) *Schema {
-	s := &Schema{Position: positionOf(p.file, p.raw, n.at)}
+	s := &Schema{Position: p.places.at(n.at)}
 	members, ok := n.value.(jsonObject)
 	if !ok {
 		p.add(n.at, `write an object such as {"type": "string"}`, "%s must be an object", what)

@@ -44,7 +44,7 @@ const file = "services/orders/service.yaml"
 func standard(name string) *Service {
 	return &Service{
 		Name: name, Owner: "platform", Summary: "The " + name + " service.", Dir: "services/orders",
-		HTTP:     HTTP{Port: 8080, Contract: "api/openapi.yaml", Timeout: 10 * time.Second},
+		HTTP:     HTTP{Port: 8080, Contract: "api/openapi.yaml", Timeout: 15 * time.Second},
 		Database: Database{"none"}, Cache: Cache{"none"},
 		Traffic: Traffic{Outlier: Outlier{5, 10 * time.Second, 30 * time.Second, 50}, Pool: Pool{100, 50, 1000}},
 		SLO:     SLO{99.9, Latency{99, 500 * time.Millisecond}, 30 * 24 * time.Hour},
@@ -231,11 +231,11 @@ func TestBrokenDeclarationGivesOneProblem(t *testing.T) {
 		{"unknown kind", "name: orders\ndatabase: {kind: postgress}\n", `2:18: database.kind is "postgress", which is not one of the allowed values
     did you mean postgres?`},
 		{"duration without unit", "name: orders\nhttp: {timeout: 800}\n", `2:17: http.timeout is 800, without a unit
-    write a duration from 1ms to 5m; without it the default is 10s`},
+    write a duration from 1ms to 5m; without it the default is 15s`},
 		{"days where there are none", "name: orders\nhttp: {timeout: 1d}\n", `2:17: http.timeout is "1d", which is no duration
-    write a duration from 1ms to 5m; without it the default is 10s`},
+    write a duration from 1ms to 5m; without it the default is 15s`},
 		{"negative duration", "name: orders\nhttp: {timeout: -1s}\n", `2:17: http.timeout is "-1s", which is no duration
-    write a duration from 1ms to 5m; without it the default is 10s`},
+    write a duration from 1ms to 5m; without it the default is 15s`},
 		{"window too long", "name: orders\nslo: {window: 365d}\n", `2:15: slo.window is 365d, outside 1d to 90d
     write a duration from 1d to 90d; without it the default is 30d`},
 		{"weight", "name: orders\ntraffic: {canary: {version: v2, weight: 101}}\n", `2:41: traffic.canary.weight is 101, outside 0 to 100

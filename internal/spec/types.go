@@ -110,7 +110,7 @@ type HTTP struct {
 	// Contract is the OpenAPI 3.0.3 document of the API, relative to the service's folder.
 	Contract string `yaml:"contract" default:"api/openapi.yaml" is:"path"`
 	// Timeout is how long the service may take to answer a request: its own deadline, which every one of its calls must fit in.
-	Timeout time.Duration `yaml:"timeout" default:"10s" range:"1ms..5m"`
+	Timeout time.Duration `yaml:"timeout" default:"15s" range:"1ms..5m"`
 }
 
 // Database is the service's own database.
