@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellis-mesh/trellis/internal/cli/termquery"
 	"github.com/trellis-mesh/trellis/internal/workspace"
 )
 
@@ -35,6 +36,7 @@ const (
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
+	termquery.Restore()
 	if workspace.CommitterMain(os.Args[1:]) {
 		return int(Done)
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trellis-mesh/trellis/internal/lint"
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/render"
@@ -57,30 +59,36 @@ func (s *session) plan(ctx context.Context, c change) (*plan.Plan, error) {
 	if c.before != nil {
 		around = append(around, neighbours(c.before, c.name)...)
 	}
-	others, err := s.followNeighbours(ctx, c.after, around)
-	if err != nil {
+	var own, others rendered
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		own, err = s.followChanged(c)
+		return err
+	})
+	group.Go(func() (err error) {
+		others, err = s.followNeighbours(ctx, c.after, around)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	parts := []rendered{others, {plan: &plan.Plan{Actions: c.edits}}}
-	if service := c.after.Service(c.name); service != nil {
-		o, err := s.owner(service)
-		if err != nil {
-			return nil, err
-		}
-		if c.inputs != nil {
-			o.inputs = *c.inputs
-		}
-		own, err := s.followOne(c.after, o, c.seeds, plan.Options{})
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, own)
-	}
-	all, err := join(parts...)
+	all, err := join(own, others, rendered{plan: &plan.Plan{Actions: c.edits}})
 	if err != nil {
 		return nil, err
 	}
 	return all.plan, prove(c.after, all.files)
+}
+
+// followChanged plans what follows for the changed service itself.
+func (s *session) followChanged(c change) (rendered, error) {
+	o, err := s.owner(c.after.Service(c.name))
+	if err != nil {
+		return rendered{}, err
+	}
+	if c.inputs != nil {
+		o.inputs = *c.inputs
+	}
+	return s.followOne(c.after, o, c.seeds, plan.Options{})
 }
 
 // followNeighbours plans what changes for other services. A neighbour with edits that stand in the way is left to sync: nobody

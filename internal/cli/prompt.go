@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
 
-	"github.com/trellis-mesh/trellis/internal/render"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
@@ -24,8 +25,7 @@ func (a *app) ask(ctx context.Context, m *spec.Model, w *wish) error {
 	groups := []*huh.Group{
 		huh.NewGroup(
 			huh.NewInput().Title("Name").Description("A DNS label, such as greeter or order-history.").Value(&w.name).Validate(freeName(m)),
-			huh.NewInput().Title("Resource").Description("The noun that its API serves; leave it empty for the name without a final s.").
-				PlaceholderFunc(func() string { return render.DefaultResource(w.name) }, &w.name).Value(&w.resource),
+			huh.NewInput().Title("Resource").Description("The noun that its API serves; leave it empty for the name without a final s.").Value(&w.resource),
 		),
 		huh.NewGroup(
 			huh.NewSelect[string]().Title("Database").Options(huh.NewOptions("none", "postgres")...).Value(&w.database),
@@ -46,6 +46,7 @@ func (a *app) ask(ctx context.Context, m *spec.Model, w *wish) error {
 	if a.Getenv("NO_COLOR") != "" {
 		form = form.WithTheme(huh.ThemeBase())
 	}
+	lipgloss.SetHasDarkBackground(lipgloss.NewRenderer(os.Stdout).HasDarkBackground()) // only now: see package termquery
 	if err := form.RunWithContext(ctx); err != nil {
 		if errors.Is(err, huh.ErrUserAborted) || ctx.Err() != nil {
 			return refuse(errors.New("no answers, no service"))

@@ -178,7 +178,7 @@ type cache struct {
 
 // Content implements render.Cache.
 func (c cache) Content(name, inputHash string) ([]byte, bool) {
-	b, known := c.state.Files[name]
+	b, known := c.base(name)
 	if !known || inputHash == "" || b.InputHash != inputHash {
 		return nil, false
 	}
@@ -187,6 +187,23 @@ func (c cache) Content(name, inputHash string) ([]byte, bool) {
 		return nil, false
 	}
 	return disk.Content, true
+}
+
+// base is what was rendered last for a path. The renderer asks for a file of another service where this one calls it.
+func (c cache) base(name string) (plan.Base, bool) {
+	if b, known := c.state.Files[name]; known {
+		return b, true
+	}
+	parts := strings.Split(name, "/")
+	if len(parts) < 3 || parts[0] != spec.ServicesDir {
+		return plan.Base{}, false
+	}
+	state, err := c.session.State(folder(parts[1]))
+	if err != nil {
+		return plan.Base{}, false
+	}
+	b, known := state.Files[name]
+	return b, known
 }
 
 // noService is the error for a name that no service has.
