@@ -23,8 +23,9 @@ type sweepingListener struct {
 	sweepOnce, sweptOnce, drainedOnce, closeOnce sync.Once
 
 	closeErr error
-	fresh    atomic.Int64 // connections that have sent nothing yet
 	active   atomic.Int64 // connections with a request under way
+	mu       sync.Mutex
+	fresh    map[*trackedConn]bool // connections that have sent nothing yet
 
 	// Only Accept uses these, which net/http calls from one goroutine.
 	held []net.Conn
@@ -34,15 +35,18 @@ type sweepingListener struct {
 var errSwept = errors.New("the listener has been closed after its last connection")
 
 func newSweepingListener(l net.Listener) *sweepingListener {
-	return &sweepingListener{Listener: l, sweeping: make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{})}
+	return &sweepingListener{
+		Listener: l, sweeping: make(chan struct{}), swept: make(chan struct{}), drained: make(chan struct{}),
+		fresh: map[*trackedConn]bool{},
+	}
 }
 
-// The bounds of a drain. The gap is long enough for clients whose requests are being answered to come back, and for the
-// round trip of a handshake. Patience is for a client's time from connecting to its request; one that connects in advance
+// The bounds of a drain. The gap is long enough for a client on a busy machine to come back with its next request, and for
+// the round trip of a handshake. Patience is for a client's time from connecting to its request; one that connects in advance
 // and stays silent costs the whole of it.
 const (
-	sweepGap   = 10 * time.Millisecond
-	sweepLimit = 500 * time.Millisecond
+	sweepGap   = 50 * time.Millisecond
+	sweepLimit = time.Second
 	patience   = time.Second
 )
 
@@ -60,18 +64,30 @@ func (l *sweepingListener) sweep(ctx context.Context) {
 
 // settle waits until no connection has a request under way or may be about to send its first.
 func (l *sweepingListener) settle(ctx context.Context) {
-	impatient := time.NewTimer(patience)
+	impatient := time.AfterFunc(patience, l.hangUpOnSilent)
 	defer impatient.Stop()
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
-	for silent := false; l.active.Load() > 0 || (l.fresh.Load() > 0 && !silent); {
+	for l.active.Load() > 0 || l.silent() > 0 {
 		select {
 		case <-again.C:
-		case <-impatient.C:
-			silent = true
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+func (l *sweepingListener) silent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.fresh)
+}
+
+func (l *sweepingListener) hangUpOnSilent() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.fresh {
+		_ = conn.Close() // nothing was said on it
 	}
 }
 
@@ -134,27 +150,34 @@ func (l *sweepingListener) track(conn net.Conn) net.Conn {
 	return conn
 }
 
-// trackedConn counts itself among its listener's fresh or active connections.
+// trackedConn tells its listener whether it is fresh, active, or neither.
 type trackedConn struct {
 	*net.TCPConn
 	listener *sweepingListener
-	counter  atomic.Pointer[atomic.Int64]
+	state    atomic.Int32 // an http.ConnState
 }
 
-// enter is told each change of the state.
+// enter is told each change of the state. The new state counts before the old one ceases to, so that the connection is
+// never seen in neither.
 func (c *trackedConn) enter(state http.ConnState) {
-	var next *atomic.Int64
+	last := http.ConnState(c.state.Swap(int32(state))) //nolint:gosec // there are five states
 	switch state {
 	case http.StateNew:
-		next = &c.listener.fresh
+		c.listener.mu.Lock()
+		c.listener.fresh[c] = true
+		c.listener.mu.Unlock()
+		return
 	case http.StateActive:
-		next = &c.listener.active
+		c.listener.active.Add(1)
 	case http.StateIdle, http.StateClosed, http.StateHijacked:
 	}
-	if next != nil {
-		next.Add(1) // before the other is left, so that the connection is never out of both
-	}
-	if last := c.counter.Swap(next); last != nil {
-		last.Add(-1)
+	switch last {
+	case http.StateNew:
+		c.listener.mu.Lock()
+		delete(c.listener.fresh, c)
+		c.listener.mu.Unlock()
+	case http.StateActive:
+		c.listener.active.Add(-1)
+	case http.StateIdle, http.StateClosed, http.StateHijacked:
 	}
 }
