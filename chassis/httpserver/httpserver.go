@@ -104,13 +104,13 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	metrics, err := newMetrics(opt)
-	if err != nil {
-		return nil, fmt.Errorf("register the HTTP metrics: %w", err)
-	}
 	engine, err := newEngine(opt)
 	if err != nil {
 		return nil, err
+	}
+	metrics, err := newMetrics(opt)
+	if err != nil {
+		return nil, fmt.Errorf("register the HTTP metrics: %w", err)
 	}
 	s := &Server{opt: opt, engine: engine, operations: newOperations(opt, contract, metrics), active: metrics.connections}
 	// Routes registered before Use are not behind what Use adds: probes are neither traced, measured, logged nor failed.
