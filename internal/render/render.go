@@ -12,8 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/spec"
@@ -112,21 +115,12 @@ func (r *Renderer) files(d *service, seeds bool, cache Cache) ([]plan.File, erro
 			return nil, err
 		}
 	}
-	var files []plan.File
-	for _, e := range r.services.Files {
-		if e.Seed != seeds {
-			continue
-		}
-		for _, item := range d.each(e.Each) {
-			v := view{service: d, Item: item, entry: e, cache: cache}
-			file, ok, err := r.file(v, digest)
-			if err != nil {
-				return nil, fmt.Errorf("render %s: %w", d.Name, err)
-			}
-			if ok {
-				files = append(files, file)
-			}
-		}
+	files, err := r.each(d, seeds, func(v view) (plan.File, bool, error) {
+		v.cache = cache
+		return r.file(v, digest)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", d.Name, err)
 	}
 	slices.SortFunc(files, func(a, b plan.File) int { return strings.Compare(a.Path, b.Path) })
 	for i := range files[min(1, len(files)):] {
@@ -137,8 +131,41 @@ func (r *Renderer) files(d *service, seeds bool, cache Cache) ([]plan.File, erro
 	return files, nil
 }
 
-// each are the things that an entry makes a file for: one, or as many as there are.
-func (d *service) each(of string) []any {
+// each renders, in parallel, a file for every entry and each thing that it is made for.
+func (r *Renderer) each(d *service, seeds bool, render func(view) (plan.File, bool, error)) ([]plan.File, error) {
+	var views []view
+	for _, e := range r.services.Files {
+		if e.Seed != seeds {
+			continue
+		}
+		for _, item := range d.items(e.Each) {
+			views = append(views, view{service: d, Item: item, entry: e})
+		}
+	}
+	made, applies, errs := make([]plan.File, len(views)), make([]bool, len(views)), make([]error, len(views))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, v := range views {
+		group.Go(func() error {
+			made[i], applies[i], errs[i] = render(v)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs, so that the same one is told each time
+	var files []plan.File
+	for i, file := range made {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		if applies[i] {
+			files = append(files, file)
+		}
+	}
+	return files, nil
+}
+
+// items are the things that an entry makes a file for: one, or as many as there are.
+func (d *service) items(of string) []any {
 	switch of {
 	case "operations":
 		return anys(d.Operations)
