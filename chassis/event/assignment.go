@@ -112,7 +112,7 @@ func (a *assignment) consume(open context.Context, topic string, p kafka.Partiti
 		MaxWait: 10 * time.Second, ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second,
 		QueueCapacity: 64, ReadLagInterval: -1,
 	})
-	defer a.close(reader)
+	defer closeReader(reader, a.dialer)
 	if err := reader.SetOffset(p.Offset); err != nil {
 		a.opt.Log.Error("a partition cannot be read", "topic", topic, "partition", p.ID, "error", err)
 		return
@@ -143,14 +143,3 @@ func (a *assignment) consume(open context.Context, topic string, p kafka.Partiti
 	}
 }
 
-// close ends the reader. Its fetch may wait at the broker for seconds yet, so the assignment's connections, which nobody
-// needs any more, are closed under it.
-func (a *assignment) close(reader *kafka.Reader) {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		_ = reader.Close() // it only reports connections that were closed under it
-	}()
-	a.dialer.close()
-	<-closed
-}

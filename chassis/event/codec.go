@@ -96,7 +96,7 @@ func decodeStructured(payload []byte) (Event, error) {
 
 func validate(e Event) error {
 	if err := e.Validate(); err != nil {
-		return fmt.Errorf("no CloudEvent: %s", strings.TrimSpace(err.Error()))
+		return fmt.Errorf("no CloudEvent: %s", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,7 +33,6 @@ type DeadLetter struct {
 type DeadLetters struct {
 	group string
 	out   *producer
-	dial  *dialer
 	conn  Connection
 }
 
@@ -41,12 +41,11 @@ func OpenDeadLetters(c Connection, group string) (*DeadLetters, error) {
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("dead letters of %s: %w", group, err)
 	}
-	return &DeadLetters{group: group, out: newProducer(c, Topics{}.withDefaults(), 10*time.Second), dial: newDialer(c), conn: c}, nil
+	return &DeadLetters{group: group, out: newProducer(c, Topics{}.withDefaults(), 10*time.Second), conn: c}, nil
 }
 
 // Close closes the connections.
 func (d *DeadLetters) Close() error {
-	d.dial.close()
 	d.out.close()
 	return nil
 }
@@ -128,8 +127,19 @@ func (d *DeadLetters) advance(ctx context.Context, letter DeadLetter) error {
 	})
 }
 
-// read gives the letters that are not settled, by time.
-func (d *DeadLetters) read(ctx context.Context) ([]DeadLetter, error) {
+// read gives the letters that are not settled, by time. It tries again while partitions have no leader, as those of new
+// topics.
+func (d *DeadLetters) read(ctx context.Context) (letters []DeadLetter, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	err = again(ctx, func() error {
+		letters, err = d.readOnce(ctx)
+		return err
+	})
+	return letters, err
+}
+
+func (d *DeadLetters) readOnce(ctx context.Context) ([]DeadLetter, error) {
 	topic := deadTopic(d.group)
 	ids, err := partitions(ctx, d.out.client, topic)
 	if err != nil || len(ids) == 0 {
@@ -170,10 +180,13 @@ func (d *DeadLetters) positions(ctx context.Context, topic string, ids []int) (m
 			return err
 		}
 		for _, p := range answer.Topics[topic] {
-			if p.Error != nil {
+			if p.Error != nil && !errors.Is(p.Error, kafka.GroupIdNotFound) {
 				return p.Error
 			}
 			at[p.Partition] = p.CommittedOffset // -1 when there is none
+		}
+		if errors.Is(answer.Error, kafka.GroupIdNotFound) { // nothing was ever settled
+			return nil
 		}
 		return answer.Error
 	})
@@ -184,11 +197,12 @@ func (d *DeadLetters) readPartition(ctx context.Context, partition int, from, en
 	if from >= end {
 		return nil, nil
 	}
+	dialer := newDialer(d.conn)
 	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: d.conn.Brokers, Topic: deadTopic(d.group), Partition: partition, Dialer: d.dial.Dialer,
-		MinBytes: 1, MaxWait: 2 * time.Second, ReadLagInterval: -1,
+		Brokers: d.conn.Brokers, Topic: deadTopic(d.group), Partition: partition, Dialer: dialer.Dialer,
+		MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 2 * time.Second, ReadLagInterval: -1,
 	})
-	defer func() { _ = reader.Close() }()
+	defer closeReader(reader, dialer)
 	if err := reader.SetOffset(from); err != nil {
 		return nil, err
 	}

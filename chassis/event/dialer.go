@@ -72,6 +72,18 @@ func (c *dialled) Close() error {
 	return c.Conn.Close()
 }
 
+// closeReader ends a reader. Its fetch may wait at the broker for seconds yet, so the connections, which nobody needs any
+// more, are closed under it.
+func closeReader(reader *kafka.Reader, d *dialer) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = reader.Close() // it only reports connections that were closed under it
+	}()
+	d.close()
+	<-closed
+}
+
 // throttle lets a complaint that repeats itself through only now and then.
 type throttle struct {
 	mu   sync.Mutex

@@ -80,7 +80,9 @@ func (p *KafkaPublisher) prepare(ctx context.Context, e Event) *outgoing {
 		e.SetSource(p.opt.Source)
 	}
 	o := &outgoing{topic: e.Type(), key: e.Subject(), span: span}
-	o.headers, o.value, o.err = encode(e)
+	if o.headers, o.value, o.err = encode(e); o.err == nil {
+		o.err = checkTopic(o.topic)
+	}
 	o.headers = inject(ctx, p.opt.Propagator, o.headers)
 	span.SetAttributes(
 		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "publish"),

@@ -4,12 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/metadata"
 )
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// checkTopic refuses what Kafka takes for no topic's name.
+func checkTopic(name string) error {
+	if !topicName.MatchString(name) {
+		return fmt.Errorf("%w: type %q: want at most 249 letters, digits and ._-, since it names a topic", ErrRefused, name)
+	}
+	return nil
+}
 
 // partitions gives the partitions of a topic as far as they have a leader; none when the topic is missing.
 func partitions(ctx context.Context, client *kafka.Client, topic string) ([]int, error) {

@@ -132,7 +132,7 @@ func hostileRecords(l *lab) {
 		{`{"n":"seven"}`, head(good...)},
 		{"\x00\xff\xfe", head("content-type", "application/cloudevents+json")},
 		{`{"specversion":"1.0"}`, head("content-type", "application/cloudevents+json; charset=utf-8")},
-		{"{}", head(append(good, "traceparent", strings.Repeat("0", 70000), "dead-letter-attempts", "many")...)},
+		{"{", head(append(good, "traceparent", strings.Repeat("0", 70000), "dead-letter-attempts", "many")...)},
 		{strings.Repeat("[", 1<<19), head(good...)},
 	}
 	for _, h := range hostile {
