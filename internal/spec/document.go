@@ -21,14 +21,12 @@ const (
 	maxEvent       = 1 << 20
 )
 
-const (
-	bom       = "\uFEFF"
-	emptyFile = "the file is empty"
-)
+const bom = "\uFEFF"
 
 // parseDocument reads the one YAML document of a file and gives its root, which is a mapping. Anchors and aliases are
-// refused: they can blow a small file up to any size, and an edit in one place would show in another.
-func parseDocument(file string, raw []byte, limit int) (*yaml.Node, Problems) {
+// refused: they can blow a small file up to any size, and an edit in one place would show in another. whenEmpty is the
+// remedy for an empty file.
+func parseDocument(file string, raw []byte, limit int, whenEmpty string) (*yaml.Node, Problems) {
 	var problems Problems
 	if problem := unreadable(file, raw, limit); problem != nil {
 		return nil, Problems{*problem}
@@ -37,14 +35,14 @@ func parseDocument(file string, raw []byte, limit int) (*yaml.Node, Problems) {
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		problems.Add(Position{file, 1, 1}, "", emptyFile)
+		problems.Add(Position{file, 1, 1}, whenEmpty, "the file is empty")
 		return nil, problems
 	case err != nil:
 		return nil, Problems{syntaxProblem(file, raw, err)}
 	}
 	root := document.Content[0]
 	if null(root) {
-		problems.Add(Position{file, 1, 1}, "", emptyFile)
+		problems.Add(Position{file, 1, 1}, whenEmpty, "the file is empty")
 		return nil, problems
 	}
 	var next yaml.Node

@@ -3,7 +3,6 @@ package spec
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"testing"
 	"testing/fstest"
 
@@ -72,7 +71,7 @@ func TestGraphFormats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, "graph."+format, got)
+		golden(t, "testdata/graph."+format, got)
 		if format == "json" && !json.Valid(got) {
 			t.Error("the graph is no JSON")
 		}
@@ -86,14 +85,10 @@ func TestGraphFormats(t *testing.T) {
 	}
 }
 
-// golden compares with a file in testdata, and writes it with -update.
-func golden(t *testing.T, name string, got []byte) {
+// golden compares with a committed file, and writes it with -update.
+func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
 	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +98,6 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s:\n%s", path, diff)
+		t.Errorf("%s is not what it should be; -update writes it anew:\n%s", path, diff)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -28,20 +27,7 @@ func TestSchemasFollowFromTheTypes(t *testing.T) {
 		{"service", "service.yaml: what a service serves, whom it calls, what it publishes, how good it must be", Service{}},
 	} {
 		t.Run(file.name, func(t *testing.T) {
-			got := schemaOf(t, file.title, file.target)
-			path := filepath.Join("..", "..", SchemaDir, file.name+".schema.json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			committed, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(committed), string(got)); diff != "" {
-				t.Errorf("%s is not what the types say: run go test ./internal/spec -run TestSchemas -update\n%s", path, diff)
-			}
+			golden(t, filepath.Join("..", "..", SchemaDir, file.name+".schema.json"), schemaOf(t, file.title, file.target))
 		})
 	}
 }

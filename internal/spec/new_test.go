@@ -24,7 +24,7 @@ func TestNewService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := NewService("orders", o)
-			golden(t, "new."+name+".yaml", raw)
+			golden(t, "testdata/new."+name+".yaml", raw)
 			if err := validate(t, "service", raw); err != nil {
 				t.Errorf("the schema refuses it: %v", err)
 			}

@@ -20,12 +20,7 @@ func ParseContract(file string, raw []byte) (*Contract, error) {
 }
 
 func parseContract(file string, raw []byte) (*Contract, Problems) {
-	root, problems := parseDocument(file, raw, maxContract)
-	for i := range problems {
-		if problems[i].Message == emptyFile {
-			problems[i].Remedy = "write an OpenAPI 3.0.3 document: openapi, info and paths"
-		}
-	}
+	root, problems := parseDocument(file, raw, maxContract, "write an OpenAPI 3.0.3 document: openapi, info and paths")
 	if len(problems) > 0 {
 		return nil, problems
 	}

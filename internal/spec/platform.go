@@ -30,12 +30,7 @@ func ParsePlatform(file string, raw []byte) (*Platform, error) {
 }
 
 func parsePlatform(file string, raw []byte) (*Platform, Problems) {
-	root, problems := parseDocument(file, raw, maxDeclaration)
-	for i := range problems {
-		if problems[i].Message == emptyFile {
-			problems[i].Remedy = "one line is enough:\nname: the platform's name"
-		}
-	}
+	root, problems := parseDocument(file, raw, maxDeclaration, "one line is enough:\nname: the platform's name")
 	if len(problems) > 0 {
 		return nil, problems
 	}

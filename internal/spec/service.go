@@ -18,12 +18,7 @@ func ParseService(file string, raw []byte) (*Service, error) {
 }
 
 func parseService(file string, raw []byte) (*Service, Problems) {
-	root, problems := parseDocument(file, raw, maxDeclaration)
-	for i := range problems {
-		if problems[i].Message == emptyFile {
-			problems[i].Remedy = "three lines make a service:\nname: " + exampleName(file) + "\nowner: the team that answers for it\nsummary: what it is for, in a sentence"
-		}
-	}
+	root, problems := parseDocument(file, raw, maxDeclaration, "three lines make a service:\nname: "+exampleName(file)+"\nowner: the team that answers for it\nsummary: what it is for, in a sentence")
 	if len(problems) > 0 {
 		return nil, problems
 	}

@@ -21,7 +21,7 @@ type text struct {
 }
 
 func openText(raw []byte, limit int) (*text, error) {
-	root, problems := parseDocument("", raw, limit)
+	root, problems := parseDocument("", raw, limit, "")
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (t *text) measure() {
 
 // finish reads the result again: it must mean what was wanted.
 func (t *text) finish(want any) ([]byte, error) {
-	root, problems := parseDocument("", t.raw, t.limit)
+	root, problems := parseDocument("", t.raw, t.limit, "")
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNotEdited, problems[0].Message)
 	}
