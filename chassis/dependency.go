@@ -1,0 +1,98 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/httpclient"
+)
+
+// Database opens the service's own database and brings it up to date with the migrations, unless database.migrate is
+// false. It has a readiness check and pool metrics, and is closed last.
+func (s *Service) Database(ctx context.Context, migrations fs.FS) (*database.DB, error) {
+	if !s.spec.Database {
+		return nil, errors.New("open the database: the service declares none: set database.kind in its service.yaml and run scaffold sync")
+	}
+	url := s.settings.Service.Database.URL.Reveal()
+	if url == "" {
+		return nil, missing("open the database", "database.url", "postgres://user@host/"+s.spec.Name+" or sqlite:///tmp/"+s.spec.Name+".db")
+	}
+	db, err := database.Open(ctx, url, database.Options{Registry: s.Registry(), Tracer: s.tel.Tracing})
+	if err != nil {
+		return nil, err
+	}
+	s.closeLast("database", db.Close)
+	if err := s.migrate(ctx, db, migrations); err != nil {
+		return nil, err
+	}
+	s.health.Add("database", db.PingContext)
+	return db, nil
+}
+
+func (s *Service) migrate(ctx context.Context, db *database.DB, migrations fs.FS) error {
+	if migrations == nil || !s.settings.migration.Database.Migrate {
+		return nil
+	}
+	if err := database.Migrate(ctx, db, migrations); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return nil
+}
+
+// Cache opens the service's own Redis, with metrics and spans; it is closed last. It does not wait for Redis and is no part
+// of readiness: a cache that is away makes a service slower, not wrong.
+func (s *Service) Cache(context.Context) (redis.UniversalClient, error) {
+	if !s.spec.Cache {
+		return nil, errors.New("open the cache: the service declares none: set cache.kind in its service.yaml and run scaffold sync")
+	}
+	if s.cache != nil {
+		return s.cache, nil
+	}
+	url := s.settings.Redis.URL.Reveal()
+	if url == "" {
+		return nil, missing("open the cache", "redis.url", "redis://localhost:6379/0")
+	}
+	opt, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the cache: redis.url is no redis:// URL: write it like redis://host:6379/0")
+	}
+	hook, err := newCacheHook(s.tel)
+	if err != nil {
+		return nil, fmt.Errorf("open the cache: %w", err)
+	}
+	client := redis.NewClient(opt)
+	s.closeLast("cache", client.Close)
+	client.AddHook(hook)
+	s.cache = client
+	return client, nil
+}
+
+// Client gives the HTTP client of a declared callee, with the declared timeout, retries and bulkhead. Where the callee is
+// comes from the configuration: calls.<callee>.url, without which the service does not start.
+func (s *Service) Client(callee string) (*httpclient.Client, error) {
+	i := slices.IndexFunc(s.spec.Calls, func(c Call) bool { return c.Service == callee })
+	if i < 0 {
+		return nil, fmt.Errorf("call %s: the service does not declare that it does: add it to calls in its service.yaml and run scaffold sync", callee)
+	}
+	declared := s.spec.Calls[i]
+	client, err := httpclient.New(httpclient.Options{
+		Name: callee, URL: s.settings.Calls[callee].URL,
+		Timeout: declared.Timeout, Attempts: declared.Attempts, PerTry: declared.PerTry, Concurrency: declared.Concurrency,
+		Mesh:       s.settings.Mesh,
+		Registerer: s.Registry(), Tracer: s.tel.Tracing, Propagator: s.tel.Propagator, Log: s.Log(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closeLast("connections to "+callee, func() error {
+		client.HTTP.CloseIdleConnections()
+		return nil
+	})
+	return client, nil
+}
