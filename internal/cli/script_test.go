@@ -38,7 +38,6 @@ func TestScripts(t *testing.T) {
 			"snapshot":  snapshot,
 			"unchanged": unchanged,
 			"refused":   refused,
-			"chassis":   chassis,
 		},
 		RequireExplicitExec: true,
 	})
@@ -49,14 +48,6 @@ func setup(env *testscript.Env) error {
 	env.Setenv("GIT_CONFIG_GLOBAL", filepath.Join(env.WorkDir, "..", "none"))
 	env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	env.Setenv("TERM", "dumb")
-	for _, key := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOTOOLCHAIN"} {
-		value, err := exec.Command("go", "env", key).Output()
-		if err != nil {
-			return err
-		}
-		env.Setenv(key, strings.TrimSpace(string(value)))
-	}
-	env.Setenv("GOPROXY", "off")
 	files := map[string]string{
 		"platform.yaml": "name: shop\nlocal: {portBase: 18400}\n",
 		"go.mod":        "module example.com/shop\n\ngo 1.26.0\n",
@@ -174,17 +165,5 @@ func refused(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// chassis gives the platform what generated services import, so that they can be compiled: the module's own go.mod, go.sum and chassis.
-func chassis(ts *testscript.TestScript, _ bool, _ []string) {
-	repo, err := filepath.Abs(filepath.Join(repoRoot))
-	ts.Check(err)
-	work := ts.Getenv("WORK")
-	for _, name := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(repo, name))
-		ts.Check(err)
-		ts.Check(os.WriteFile(filepath.Join(work, name), content, 0o644))
-	}
-	ts.Check(os.CopyFS(filepath.Join(work, "chassis"), os.DirFS(filepath.Join(repo, "chassis"))))
-}
-
+// repoRoot is this module's folder, seen from this package.
 const repoRoot = "../.."

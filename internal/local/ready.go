@@ -69,7 +69,7 @@ func notReady(body []byte) string {
 	var answer struct {
 		Checks map[string]struct {
 			Status string `json:"status"`
-			Error  string `json:"error"`
+			Reason string `json:"reason"`
 		} `json:"checks"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
@@ -78,7 +78,7 @@ func notReady(body []byte) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(answer.Checks)) {
 		if c := answer.Checks[name]; c.Status != "UP" {
-			out = append(out, name+": "+cmp.Or(c.Error, c.Status))
+			out = append(out, name+": "+cmp.Or(c.Reason, c.Status))
 		}
 	}
 	return strings.Join(out, "; ")

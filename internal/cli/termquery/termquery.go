@@ -12,7 +12,7 @@ import "os"
 
 var term, wasSet = os.LookupEnv("TERM")
 
-func init() { _ = os.Setenv("TERM", "dumb") }
+var _ = os.Setenv("TERM", "dumb")
 
 // Restore gives back the environment as the process was started with.
 func Restore() {

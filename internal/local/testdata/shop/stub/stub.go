@@ -25,7 +25,7 @@ func Main(name string) {
 	mux.HandleFunc("GET /health/ready", func(w http.ResponseWriter, r *http.Request) {
 		if fault == "sick" {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = io.WriteString(w, `{"status":"DOWN","checks":{"cache":{"status":"UP"},"database":{"status":"DOWN","error":"connection refused"}}}`)
+			_, _ = io.WriteString(w, `{"status":"DOWN","checks":{"cache":{"status":"UP"},"database":{"status":"DOWN","reason":"connection refused"}}}`)
 			return
 		}
 		_, _ = io.WriteString(w, `{"status":"UP"}`)
