@@ -48,6 +48,9 @@ func (d *deployment) check() {
 			}
 		}
 	}
+	if all := d.deployments(); len(all) > 0 && d.find("Service", d.service.Name) == nil {
+		d.problems.Add(all[0].at(all[0].Kind), syncAgain, "there is no Service named %s, by which callers reach these pods", d.service.Name)
+	}
 	d.kustomization()
 }
 
@@ -55,11 +58,7 @@ func (d *deployment) check() {
 func (d *deployment) pods(m *manifest) {
 	template := m.Spec.Template
 	d.subset(m, m.match(), template.Metadata.Labels, "its own pods")
-	if account := template.Spec.Account; account.text != "" && d.find("ServiceAccount", account.text) == nil {
-		d.problems.Add(m.at(account), syncAgain, "the Deployment runs as the service account %s, which is not there", account.text)
-	} else if account.text == "" {
-		d.problems.Add(m.at(m.Kind), syncAgain, "the Deployment names no service account, so the mesh cannot tell %s from others", d.service.Name)
-	}
+	d.account(m, template.Spec.Account)
 	seen := map[string]bool{}
 	for _, c := range slices.Concat(template.Spec.Containers, template.Spec.Init) {
 		for _, p := range c.Ports {
@@ -75,6 +74,18 @@ func (d *deployment) pods(m *manifest) {
 		d.probes(m, c)
 	}
 	d.declaredPorts(m)
+}
+
+// account checks that the pods have the identity that policies know the service by.
+func (d *deployment) account(m *manifest, account word) {
+	switch {
+	case account.text == "":
+		d.problems.Add(m.at(m.Kind), syncAgain, "the Deployment names no service account, so the mesh cannot tell %s from others", d.service.Name)
+	case account.text != d.service.Name:
+		d.problems.Add(m.at(account), syncAgain, "the Deployment runs as the service account %s, but policies know the service as %s", account.text, d.service.Name)
+	case d.find("ServiceAccount", account.text) == nil:
+		d.problems.Add(m.at(account), syncAgain, "the Deployment runs as the service account %s, which is not there", account.text)
+	}
 }
 
 // declaredPorts checks that the API and the admin server can be reached where service.yaml says.
