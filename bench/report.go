@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/trellis-mesh/trellis/bench/proc"
 )
 
 // figure is one measured number and what was promised of it.
@@ -35,18 +37,24 @@ type server struct {
 	ResidentMiB float64 `json:"idleResidentMiB"`
 }
 
+// busy is the share of the processors that other work may use before the figures are called into question.
+const busy = 0.5
+
 // report is everything that one run measured.
 type report struct {
 	Machine string    `json:"machine"`
 	Begin   time.Time `json:"begin"`
-	Figures []figure  `json:"figures"`
-	Servers []server  `json:"servers,omitempty"`
+	// Load is the load average over one minute at the start: near zero on a machine that is fit for measuring.
+	Load    float64  `json:"loadAverage"`
+	Figures []figure `json:"figures"`
+	Servers []server `json:"servers,omitempty"`
 }
 
 func newReport() *report {
 	return &report{
 		Machine: fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
 		Begin:   time.Now(),
+		Load:    proc.LoadAverage(),
 	}
 }
 
@@ -81,7 +89,11 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(r)
 	}
-	fmt.Fprintf(w, "%s, %s\n\n", r.Machine, r.Begin.Format("2006-01-02 15:04"))
+	fmt.Fprintf(w, "%s, %s\n", r.Machine, r.Begin.Format("2006-01-02 15:04"))
+	if r.Load > busy*float64(runtime.NumCPU()) {
+		fmt.Fprintf(w, "The machine was busy: load average %.1f at the start. Times are too long, and ratios may be wrong.\n", r.Load)
+	}
+	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "WHAT\tFIGURE\tBUDGET\tVERDICT\tHOW")
 	for _, f := range r.Figures {

@@ -136,3 +136,12 @@ func (p *Process) Resident() (int64, error) {
 	}
 	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", p.PID)
 }
+
+// LoadAverage is the machine's load over the last minute, or zero when the system does not tell.
+func LoadAverage() float64 {
+	var load float64
+	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
+		_, _ = fmt.Sscan(string(data), &load)
+	}
+	return load
+}

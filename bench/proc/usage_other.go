@@ -25,3 +25,6 @@ func (p *Process) CPUTime() (time.Duration, error) { return 0, errLinuxOnly }
 
 // Resident is known on Linux only.
 func (p *Process) Resident() (int64, error) { return 0, errLinuxOnly }
+
+// LoadAverage is known on Linux only.
+func LoadAverage() float64 { return 0 }
