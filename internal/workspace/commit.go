@@ -155,7 +155,10 @@ func (w *Workspace) finish(folder string, j *journal) error {
 	if err := w.editIndex(folder, j.Index); err != nil {
 		w.notice("git does not show the conflicts as unmerged: %v", err)
 	}
-	return w.discardFinished(folder)
+	if err := w.discardFinished(folder); err != nil {
+		w.notice("all is written, but not cleaned up yet: %v; the next command will", err)
+	}
+	return nil
 }
 
 // discardFinished removes the journal before what it speaks of.

@@ -2,7 +2,6 @@ package workspace
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 )
@@ -167,8 +164,8 @@ func treeOf(root string) (string, error) {
 			return filepath.SkipDir
 		}
 		info, err := entry.Info()
-		if err != nil || entry.IsDir() {
-			lines = append(lines, fmt.Sprintf("%s/ %s", rel, info.Mode()))
+		if err != nil || !entry.Type().IsRegular() {
+			lines = append(lines, fmt.Sprintf("%s %s", rel, info.Mode()))
 			return err
 		}
 		content, err := os.ReadFile(name)
@@ -179,7 +176,7 @@ func treeOf(root string) (string, error) {
 	return strings.Join(lines, "\n"), err
 }
 
-// leftovers fails the test when a transaction is left.
+// noLeftovers fails the test when a transaction is left.
 func (p *platform) noLeftovers() {
 	p.t.Helper()
 	entries, err := os.ReadDir(p.path(transactions))
@@ -207,7 +204,7 @@ func once(name, content string) plan.File {
 	return f
 }
 
-// greeter is a service like a real one, in a version.
+// service is a service like a real one, in a version.
 func service(name, version string) []plan.File {
 	dir := "services/" + name
 	files := []plan.File{
@@ -304,6 +301,3 @@ func benchmarkApply(b *testing.B, n int, kind string) {
 		apply(built)
 	}
 }
-
-var _ = cmp.Diff
-var _ json.RawMessage
