@@ -20,8 +20,6 @@ type side struct {
 	lines []line
 }
 
-func (s side) slice(from, to int) side { return side{s.ids[from:to], s.lines[from:to]} }
-
 type writer struct {
 	buf       bytes.Buffer
 	end       string

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -45,10 +46,10 @@ func (t tree) ReadDir(dir string) ([]fs.DirEntry, error) {
 		m[name] = &fstest.MapFile{Data: d.Content, Mode: d.Mode}
 	}
 	entries, err := m.ReadDir(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return entries, nil
+	return entries, err
 }
 
 // apply does to the tree and the state what package workspace does to a disk.

@@ -80,12 +80,15 @@ func (w *Workspace) plainFolders(name string) error {
 	if known {
 		return err
 	}
-	err = w.plainFolders(dir)
-	if err == nil {
-		if info, statErr := w.root.Lstat(dir); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
+	if err = w.plainFolders(dir); err == nil {
+		info, lookErr := w.root.Lstat(dir)
+		switch {
+		case errors.Is(lookErr, fs.ErrNotExist):
+			return nil // it may come into being later
+		case lookErr != nil:
+			err = fmt.Errorf("look at %s: %w", dir, cause(lookErr))
+		case info.Mode()&fs.ModeSymlink != 0:
 			err = linkError(dir)
-		} else if statErr != nil {
-			return nil // a missing folder may come into being later
 		}
 	}
 	w.mu.Lock()

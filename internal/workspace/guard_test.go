@@ -29,6 +29,9 @@ func TestApplyRefusesAndWritesNothing(t *testing.T) {
 		p.Actions[0].Op, p.Actions[0].New = plan.Delete, nil
 		return p
 	}
+	writes := func(name, content string) func(*testing.T, *platform) {
+		return func(_ *testing.T, p *platform) { p.write(name, content) }
+	}
 	must := func(t *testing.T, err error) {
 		t.Helper()
 		if err != nil {
@@ -62,11 +65,11 @@ func TestApplyRefusesAndWritesNothing(t *testing.T) {
 		{"a link to a folder outside", func(t *testing.T, p *platform) {
 			must(t, os.Symlink(t.TempDir(), p.path("dir")))
 		}, create("dir/deep/f"), "dir is a symbolic link"},
-		{"a folder at the path", func(t *testing.T, p *platform) { p.write("f/x", "") }, create("f"), "it is a folder"},
+		{"a folder at the path", writes("f/x", ""), create("f"), "it is a folder"},
 		{"a named pipe at the path", func(t *testing.T, p *platform) {
 			must(t, syscall.Mkfifo(p.path("f"), 0o644))
 		}, create("f"), "it is a named pipe"},
-		{"a file where a folder is needed", func(t *testing.T, p *platform) { p.write("dir", "") }, create("dir/f"), "dir is a file"},
+		{"a file where a folder is needed", writes("dir", ""), create("dir/f"), "dir is a file"},
 		{"a read-only file to change", func(t *testing.T, p *platform) {
 			p.write("f", "old\n")
 			must(t, os.Chmod(p.path("f"), 0o444))
@@ -80,17 +83,17 @@ func TestApplyRefusesAndWritesNothing(t *testing.T) {
 			must(t, os.Chmod(p.path("dir"), 0o555))
 			t.Cleanup(func() { must(t, os.Chmod(p.path("dir"), 0o755)) })
 		}, change("dir/f"), "the folder dir is read-only"},
-		{"a name that differs in case from a file's", func(t *testing.T, p *platform) { p.write("dir/F", "") }, create("dir/f"), "dir/f and dir/F are one name"},
-		{"a name that differs in case from a folder's", func(t *testing.T, p *platform) { p.write("Dir/x", "") }, create("dir/f"), "dir and Dir are one name"},
-		{"a name that encodes an accent differently", func(t *testing.T, p *platform) { p.write("dir/caf\u00e9", "") }, create("dir/cafe\u0301"), "are one name"},
-		{"a file that appeared since", func(t *testing.T, p *platform) { p.write("f", "mine\n") }, create("f"), "f came into being"},
-		{"a file that was changed since", func(t *testing.T, p *platform) { p.write("f", "mine\n") }, change("f"), "f was changed"},
-		{"a file that was deleted since", func(*testing.T, *platform) {}, change("f"), "f was deleted"},
-		{"a file to delete that was changed since", func(t *testing.T, p *platform) { p.write("f", "mine\n") }, remove("f"), "f was changed"},
+		{"a name that differs in case from a file's", writes("dir/F", ""), create("dir/f"), "dir/f and dir/F are one name"},
+		{"a name that differs in case from a folder's", writes("Dir/x", ""), create("dir/f"), "dir and Dir are one name"},
+		{"a name that encodes an accent differently", writes("dir/caf\u00e9", ""), create("dir/cafe\u0301"), "are one name"},
+		{"a file that appeared since", writes("f", "mine\n"), create("f"), "f came into being"},
+		{"a file that was changed since", writes("f", "mine\n"), change("f"), "f was changed"},
+		{"a file that was deleted since", nil, change("f"), "f was deleted"},
+		{"a file to delete that was changed since", writes("f", "mine\n"), remove("f"), "f was changed"},
 		{"the house is a link", func(t *testing.T, p *platform) {
 			must(t, os.Symlink(t.TempDir(), p.path(house)))
 		}, create("f"), ".trellis is a symbolic link"},
-		{"the house is a file", func(t *testing.T, p *platform) { p.write(house, "") }, create("f"), ".trellis is a file"},
+		{"the house is a file", writes(house, ""), create("f"), ".trellis is a file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

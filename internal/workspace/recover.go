@@ -74,7 +74,7 @@ func (w *Workspace) recoverOne(folder string) error {
 				path.Join(folder, name), err, folder)
 		case name == undoing:
 			return w.takeBack(folder, j)
-		case name == prepared && !(j.renames() == 1 && w.anyDone(folder, j)):
+		case name == prepared && (j.renames() != 1 || !w.anyDone(folder, j)):
 			return w.discard(folder)
 		}
 		return w.resume(folder, j)
