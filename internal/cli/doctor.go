@@ -184,7 +184,7 @@ func docker(ctx context.Context) diagnosis {
 func output(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).Output() //nolint:gosec // fixed commands
+	out, err := exec.CommandContext(ctx, name, args...).Output()
 	line, _, _ := strings.Cut(string(out), "\n")
 	return strings.TrimSpace(line), err
 }

@@ -37,7 +37,7 @@ func standardStreams() Streams {
 	}
 }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a file descriptor fits an int
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // Codes of ANSI styles, see ECMA-48, section 8.3.117.
 const (

@@ -126,8 +126,11 @@ func (x *terminal) press(keys string) {
 // exit waits for the end and gives the exit code.
 func (x *terminal) exit() int {
 	x.t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- x.cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = x.cmd.Wait() // the code says it
+		close(done)
+	}()
 	select {
 	case <-done:
 		return x.cmd.ProcessState.ExitCode()

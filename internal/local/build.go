@@ -18,14 +18,14 @@ import (
 
 // build compiles every service into dir with one go build, which shares the work between them, and reports each as it is done.
 func build(ctx context.Context, o Options, services []*spec.Service, dir string, spawn *spawner, con *console) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // binaries are no secret
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of binaries: %w", err)
 	}
 	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, o.BuildFlags...)
 	for _, s := range services {
 		args = append(args, "./"+s.Dir)
 	}
-	cmd := exec.Command("go", args...) //nolint:gosec // the flags are the caller's own
+	cmd := exec.Command("go", args...)
 	cmd.Dir = o.Root
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output

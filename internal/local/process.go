@@ -47,7 +47,7 @@ func (p *process) start(spawn *spawner) error {
 		r.log.add(string(line))
 		p.emit(bytes.Clone(line))
 	}}
-	r.cmd = exec.Command(p.binary) //nolint:gosec // a program built just now
+	r.cmd = exec.Command(p.binary)
 	r.cmd.Dir, r.cmd.Env = p.dir, p.env
 	r.cmd.Stdout, r.cmd.Stderr = lines, lines
 	r.cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
