@@ -47,14 +47,14 @@ type memo[T any] struct {
 	values map[string]func() (T, error)
 }
 
-func (m *memo[T]) get(key string, make func() (T, error)) (T, error) {
+func (m *memo[T]) get(key string, first func() (T, error)) (T, error) {
 	m.mu.Lock()
-	value, ok := m.values[key]
-	if !ok {
+	value, known := m.values[key]
+	if !known {
 		if m.values == nil {
 			m.values = map[string]func() (T, error){}
 		}
-		value = sync.OnceValues(make)
+		value = sync.OnceValues(first)
 		m.values[key] = value
 	}
 	m.mu.Unlock()

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -260,27 +261,31 @@ func TestEveryPairOfOptionsBuilds(t *testing.T) {
 	goCommand(t, dir, "test", append([]string{"-race", "-vet=off", "-ldflags=-s -w"}, tested(services)...)...)
 }
 
-// tested are the packages of some services that have, together, every value of every option.
+// tested are the packages of a few services that have, together, every value of every option, and what a store and a
+// consumer depend on in every combination.
 func tested(services map[string]combination) []string {
-	patterns := []string{"./services/catalog/...", "./services/stock-keeper/..."}
+	names := slices.Sorted(maps.Keys(services))
 	seen := map[string]bool{}
-	names := make([]string, 0, len(services))
-	for name := range services {
-		names = append(names, name)
+	fresh := func(name string) (keys []string) {
+		c := services[name]
+		keys = []string{c.value("database") + c.value("cache"), c.value("database") + c.value("publishes"), c.value("database") + "consumes" + c.value("consumes")}
+		for _, o := range options {
+			keys = append(keys, o.name+c.value(o.name))
+		}
+		return slices.DeleteFunc(keys, func(key string) bool { return seen[key] })
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		fresh := false
-		for i, o := range options[1:] {
-			key := o.name + o.values[services[name][i+1]]
-			fresh = fresh || !seen[key]
+	patterns := []string{"./services/stock-keeper/..."}
+	for {
+		most := slices.MaxFunc(names, func(a, b string) int { return len(fresh(a)) - len(fresh(b)) })
+		keys := fresh(most)
+		if len(keys) == 0 {
+			return patterns
+		}
+		for _, key := range keys {
 			seen[key] = true
 		}
-		if fresh {
-			patterns = append(patterns, "./services/"+name+"/...")
-		}
+		patterns = append(patterns, "./services/"+most+"/...")
 	}
-	return patterns
 }
 
 // scratch writes the platform into a folder, as a module of the repository's name with the repository's chassis.
