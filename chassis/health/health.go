@@ -129,7 +129,7 @@ func (s *Set) Report(ctx context.Context) Report {
 	if round == nil {
 		round = make(chan struct{})
 		s.asking = round
-		go s.ask(round)
+		go s.ask(round) //nolint:gosec // a round is for all who ask, so it outlives the one who began it
 	}
 	s.mu.Unlock()
 	select {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // its handlers are served here on purpose; the default mux is not served
+	"net/http/pprof"
 	"runtime/debug"
 	"strings"
 	"time"

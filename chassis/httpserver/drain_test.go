@@ -64,9 +64,9 @@ func ask(conn net.Conn) error {
 func TestShutdownAnswersEveryConnection(t *testing.T) {
 	server, done := serving(t)
 	address := server.Addr()
-	conns := make([]net.Conn, 50)
-	for i := range conns {
-		conns[i] = dial(t, address)
+	var conns []net.Conn
+	for range 50 {
+		conns = append(conns, dial(t, address))
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Shutdown(context.WithoutCancel(t.Context())) }()

@@ -32,8 +32,9 @@ type Options struct {
 	BodyLimit int64
 	// RequestTimeout is the deadline in a request's context; 15 s. An operation's x-timeout wins.
 	RequestTimeout time.Duration
-	// ReadHeaderTimeout (5 s), ReadTimeout (30 s), WriteTimeout (RequestTimeout + 15 s; for the admin server 2 min 30 s, as
-	// profiles take their time) and IdleTimeout (2 min) bound the connection.
+	// ReadHeaderTimeout and ReadTimeout (both RequestTimeout: two that differ cost one more timer a request), WriteTimeout
+	// (RequestTimeout + 15 s; for the admin server 2 min 30 s, as profiles take their time) and IdleTimeout (2 min) bound the
+	// connection.
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxHeaderBytes bounds a request's headers; 64 KiB.
 	MaxHeaderBytes int
@@ -65,8 +66,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	orInt(&o.BodyLimit, 1<<20)
 	orDuration(&o.RequestTimeout, 15*time.Second)
-	orDuration(&o.ReadHeaderTimeout, 5*time.Second)
-	orDuration(&o.ReadTimeout, 30*time.Second)
+	orDuration(&o.ReadHeaderTimeout, o.RequestTimeout)
+	orDuration(&o.ReadTimeout, max(o.RequestTimeout, o.ReadHeaderTimeout))
 	orDuration(&o.WriteTimeout, o.RequestTimeout+15*time.Second)
 	orDuration(&o.IdleTimeout, 2*time.Minute)
 	if o.MaxHeaderBytes <= 0 {

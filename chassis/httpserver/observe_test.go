@@ -322,7 +322,7 @@ func TestAPassedDeadlineIs504(t *testing.T) {
 func TestTheContextEndsWithTheRequest(t *testing.T) {
 	var kept context.Context
 	b := setUp(t, 0, &greeter{get: func(ctx context.Context, _ greeting.GetGreetingRequestObject) (greeting.GetGreetingResponseObject, error) {
-		kept = ctx
+		kept = ctx //nolint:fatcontext // to look at it after the request
 		if err := ctx.Err(); err != nil {
 			t.Errorf("%v during the request", err)
 		}
@@ -391,7 +391,7 @@ func TestARefusedRequestGetsNoAnswer(t *testing.T) {
 		t.Errorf("answer %v, %v", answer, err)
 		_ = answer.Body.Close()
 	}
-	if answer, _ := get(t, client, url+"/health/ready"); answer.StatusCode != 200 {
+	if answer, _ := get(t, client, url+"/health/ready"); answer.StatusCode != http.StatusOK {
 		t.Error("probes are refused too")
 	}
 	b.metrics(t, `

@@ -13,7 +13,7 @@ import (
 // request is the context of one request: its ids, its operation and its deadline in one allocation. The deadline's
 // timer is made when somebody first asks for Done, since most handlers that only compute never do.
 type request struct {
-	context.Context // the parent: the connection's, with the span
+	context.Context //nolint:containedctx // it is a context; the parent is the connection's, with the span
 	ids             telemetry.IDs
 	op              *operation
 	start           time.Time
@@ -21,7 +21,7 @@ type request struct {
 	idHeader        [1]string // backs the X-Request-Id header of the answer
 
 	mu     sync.Mutex
-	timed  context.Context // the parent with a timer; nil until it is asked for
+	timed  context.Context //nolint:containedctx // the parent with a timer; nil until it is asked for
 	cancel context.CancelFunc
 	ended  bool
 }

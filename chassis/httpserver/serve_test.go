@@ -110,7 +110,9 @@ func TestShutdownCutsOffWhatTakesTooLong(t *testing.T) {
 	if err := b.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
-	<-cut
+	if err := <-cut; err == nil {
+		t.Error("the client got an answer")
+	}
 	if err := <-served; err != nil {
 		t.Error(err)
 	}

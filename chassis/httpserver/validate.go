@@ -168,11 +168,16 @@ func (b *checkedBody) ValidatedValue() any { return b.value }
 const firstRead = 64 << 10
 
 func readBody(r *http.Request) ([]byte, error) {
-	size := min(max(r.ContentLength, 0), firstRead)
-	buf := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	_, err := buf.ReadFrom(r.Body)
+	var data []byte
+	var err error
+	if r.ContentLength >= 0 && r.ContentLength <= firstRead {
+		data = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, data)
+	} else {
+		data, err = io.ReadAll(r.Body)
+	}
 	if err == nil {
-		return buf.Bytes(), nil
+		return data, nil
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -180,7 +185,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, problem.New(http.StatusRequestTimeout, "body_timeout", "The body did not arrive in time.").WithCause(err)
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return nil, problem.BadRequest("incomplete_body", "The body ended before its announced length.").WithCause(err)
 	}
 	return nil, problem.BadRequest("unreadable_body", "The body could not be read.").WithCause(err)

@@ -204,7 +204,7 @@ func From(err error) *Problem {
 
 // causedBy keeps the wrapping text for the log, unless err is the problem itself.
 func (p *Problem) causedBy(err error) *Problem {
-	if p.Cause != nil || error(p) == err {
+	if p.Cause != nil || error(p) == err { //nolint:errorlint // the very same, not one in the chain
 		return p
 	}
 	return p.WithCause(err)

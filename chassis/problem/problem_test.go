@@ -146,7 +146,7 @@ func TestAbortStopsTheChainAndKeepsTheErrorForTheLog(t *testing.T) {
 	}{{errInternal, "500 internal_error: dial tcp 10.0.0.7:5432: password=[redacted]"}, {problem.NotFound("x", "y"), ""}} {
 		engine, kept := gin.New(), ""
 		engine.Use(func(c *gin.Context) { c.Next(); kept = strings.Join(c.Errors.Errors(), ",") })
-		engine.GET("/", func(c *gin.Context) { problem.Abort(c, tt.err) }, func(c *gin.Context) { t.Error("the chain goes on") })
+		engine.GET("/", func(c *gin.Context) { problem.Abort(c, tt.err) }, func(*gin.Context) { t.Error("the chain goes on") })
 		w := httptest.NewRecorder()
 		engine.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 		if kept != tt.kept || w.Header().Get("Content-Type") != problem.ContentType {

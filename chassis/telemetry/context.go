@@ -46,7 +46,7 @@ func ValidID(id string) bool {
 	if id == "" || len(id) > maxID {
 		return false
 	}
-	for i := 0; i < len(id); i++ {
+	for i := range len(id) {
 		if !idByte[id[i]] {
 			return false
 		}

@@ -12,17 +12,21 @@ import (
 // appendAttr adds ,"key":value with the value redacted where it must be. Empty attributes and empty groups vanish and
 // groups without a key are opened up, as slog.Handler asks.
 func appendAttr(buf []byte, a slog.Attr) []byte {
-	if a.Value.Kind() == slog.KindLogValuer {
+	kind := a.Value.Kind()
+	if kind == slog.KindLogValuer {
 		a.Value = a.Value.Resolve()
+		kind = a.Value.Kind()
 	}
-	if a.Equal(slog.Attr{}) {
-		return buf
-	}
-	if a.Value.Kind() == slog.KindGroup && a.Key == "" {
-		for _, member := range a.Value.Group() {
-			buf = appendAttr(buf, member)
+	if a.Key == "" {
+		if a.Equal(slog.Attr{}) {
+			return buf
 		}
-		return buf
+		if kind == slog.KindGroup {
+			for _, member := range a.Value.Group() {
+				buf = appendAttr(buf, member)
+			}
+			return buf
+		}
 	}
 	before := len(buf)
 	buf = append(buf, ',')
@@ -31,7 +35,7 @@ func appendAttr(buf []byte, a slog.Attr) []byte {
 	if SensitiveKey(a.Key) {
 		return appendText(buf, Redacted)
 	}
-	if a.Value.Kind() == slog.KindGroup {
+	if kind == slog.KindGroup {
 		start := len(buf)
 		for _, member := range a.Value.Group() {
 			buf = appendAttr(buf, member)
@@ -79,7 +83,7 @@ func appendFloat(buf []byte, f float64) []byte {
 
 // appendText adds a quoted JSON string.
 func appendText(buf []byte, text string) []byte {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if b := text[i]; b < ' ' || b == '"' || b == '\\' || b >= utf8.RuneSelf {
 			return appendEscaped(buf, text)
 		}

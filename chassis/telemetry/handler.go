@@ -83,7 +83,7 @@ const maxPooledLine = 16 << 10
 // Handle writes the record. Warnings and errors are flushed to a writer that holds lines back.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	line := lines.Get().(*[]byte)
-	buf := h.append((*line)[:0], ctx, r)
+	buf := h.append(ctx, (*line)[:0], r)
 
 	h.out.mu.Lock()
 	_, err := h.out.w.Write(buf)
@@ -99,7 +99,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-func (h *Handler) append(buf []byte, ctx context.Context, r slog.Record) []byte {
+func (h *Handler) append(ctx context.Context, buf []byte, r slog.Record) []byte {
 	buf = append(buf, '{')
 	if !r.Time.IsZero() {
 		buf = append(buf, `"time":"`...)
@@ -111,7 +111,7 @@ func (h *Handler) append(buf []byte, ctx context.Context, r slog.Record) []byte 
 	buf = append(buf, `","msg":`...)
 	buf = appendText(buf, Redact(r.Message))
 	buf = append(buf, h.prefix...)
-	buf = appendIDs(buf, ctx)
+	buf = appendIDs(ctx, buf)
 	if len(h.frames) == 0 {
 		r.Attrs(func(a slog.Attr) bool {
 			buf = appendAttr(buf, a)
@@ -143,7 +143,7 @@ func (h *Handler) nest(attrs []slog.Attr) []slog.Attr {
 }
 
 // appendIDs adds the context's ids. They have been checked where they came in and need no escaping.
-func appendIDs(buf []byte, ctx context.Context) []byte {
+func appendIDs(ctx context.Context, buf []byte) []byte {
 	if ctx == nil {
 		return buf
 	}

@@ -38,7 +38,7 @@ func decodeLine(t *testing.T, line []byte) map[string]any {
 }
 
 // logged gives the fields of one line, without those that every line has.
-func logged(t *testing.T, ctx context.Context, log func(*slog.Logger, context.Context)) map[string]any {
+func logged(ctx context.Context, t *testing.T, log func(*slog.Logger, context.Context)) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
 	log(slog.New(NewHandler(&out, slog.LevelInfo)), ctx)
@@ -54,7 +54,7 @@ var traced = trace.ContextWithSpanContext(
 	trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 
 func TestIDsStandAtTheTopLevelEvenWithinGroups(t *testing.T) {
-	got := logged(t, traced, func(l *slog.Logger, ctx context.Context) {
+	got := logged(traced, t, func(l *slog.Logger, ctx context.Context) {
 		l.With("a", 1).WithGroup("g").With("b", 2).WithGroup("h").InfoContext(ctx, "x", "c", 3)
 	})
 	want := map[string]any{
@@ -76,7 +76,7 @@ func TestSensitiveAttributesAreRedactedWhereverTheyAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := logged(t, context.Background(), func(l *slog.Logger, ctx context.Context) {
+	got := logged(context.Background(), t, func(l *slog.Logger, ctx context.Context) {
 		l.With("token", "t").WithGroup("g").With("secret", "s").LogAttrs(ctx, slog.LevelInfo, "card 4111111111111111",
 			slog.String("password", "p"),
 			slog.Any("login", &login{"n", "p", []string{"4111111111111111"}}),
@@ -123,7 +123,7 @@ func TestOddValuesStayValidJSON(t *testing.T) {
 	ring := &loop{}
 	ring.Next = ring
 	var missing *broken
-	got := logged(t, context.Background(), func(l *slog.Logger, ctx context.Context) {
+	got := logged(context.Background(), t, func(l *slog.Logger, ctx context.Context) {
 		l.LogAttrs(ctx, slog.LevelInfo, "x",
 			slog.Float64("nan", math.NaN()), slog.Float64("inf", math.Inf(-1)),
 			slog.String("quote", "a\"b\\c\n\x00\xff<é"), slog.String("k\"ey", "v"),

@@ -23,12 +23,12 @@ var sensitiveExactly = map[string]bool{"auth": true, "pan": true, "pin": true, "
 
 // SensitiveKey reports whether the values under a key, such as card_number or Set-Cookie, are not to be shown.
 func SensitiveKey(key string) bool {
-	if harmless[key] {
+	if harmless(key) {
 		return false
 	}
 	var room [64]byte
 	flat := room[:0]
-	for i := 0; i < len(key); i++ {
+	for i := range len(key) {
 		b := key[i]
 		switch {
 		case 'A' <= b && b <= 'Z':
@@ -52,10 +52,13 @@ func SensitiveKey(key string) bool {
 	return false
 }
 
-// harmless are the keys of nearly every record, which need no search.
-var harmless = map[string]bool{
-	"method": true, "route": true, "path": true, "status": true, "operation": true, "bytes": true, "duration": true,
-	"error": true, "service": true, "name": true,
+// harmless reports whether a key is among those of nearly every record, which need no search.
+func harmless(key string) bool {
+	switch key {
+	case "method", "path", "operation", "status", "duration_ms", "error", "service", "name", "id", "count", "reason":
+		return true
+	}
+	return false
 }
 
 // isCardNumber is isCard for the lengths that nearly all cards have, so that ordinary counts are left alone.

@@ -21,7 +21,7 @@ func Redact(text string) string {
 // digits, or one of the characters : and =, or one of the words before a blank, or "eyJ".
 func suspicious(text string) bool {
 	digits := 0
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch b := text[i]; {
 		case '0' <= b && b <= '9':
 			if digits++; digits >= 13 {
@@ -178,7 +178,7 @@ func redactJWT(text string) string {
 }
 
 func jwtLen(text string) int {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if b := text[i]; !isLetter(b) && !isDigit(b) && b != '.' && b != '-' && b != '_' {
 			return i
 		}
@@ -191,7 +191,7 @@ func jwtLen(text string) int {
 func redactAssignments(text string) string {
 	var out strings.Builder
 	done, seen := 0, 0 // seen is the end of the last URL, within which there is no other authority
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if i < done || (text[i] != '=' && text[i] != ':') {
 			continue
 		}
