@@ -122,19 +122,29 @@ func (p *Process) CPUTime() (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// Resident is the process's resident memory in bytes.
-func (p *Process) Resident() (int64, error) {
+// Resident is the process's resident memory in bytes: all of it, and what is its own, which leaves out the pages of the
+// program file, which replicas on one machine share and the kernel may drop.
+func (p *Process) Resident() (all, own int64, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for line := range bytes.Lines(data) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
-			kib, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
-			return kib << 10, err
+	for name, value := range map[string]*int64{"VmRSS:": &all, "RssAnon:": &own} {
+		if *value, err = kibibytes(data, name); err != nil {
+			return 0, 0, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", p.PID)
+	return all, own, nil
+}
+
+func kibibytes(status []byte, name string) (int64, error) {
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
+			n, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("the process's status has no %s", name)
 }
 
 // LoadAverage is the machine's load over the last minute, or zero when the system does not tell.

@@ -24,7 +24,7 @@ func PinSelf(int) (restore func(), err error) { return func() {}, nil }
 func (p *Process) CPUTime() (time.Duration, error) { return 0, errLinuxOnly }
 
 // Resident is known on Linux only.
-func (p *Process) Resident() (int64, error) { return 0, errLinuxOnly }
+func (p *Process) Resident() (all, own int64, err error) { return 0, 0, errLinuxOnly }
 
 // LoadAverage is known on Linux only.
 func LoadAverage() float64 { return 0 }
