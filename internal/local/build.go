@@ -113,7 +113,8 @@ func (w *binaries) look(con *console) {
 		}
 		waiting = append(waiting, w.names[i])
 	}
-	con.show("building %d of %d: %s", len(w.names)-len(waiting)+1, len(w.names), strings.Join(waiting, ", "))
+	elapsed := time.Since(w.start).Truncate(time.Second)
+	con.show("building %d of %d, %s: %s", len(w.names)-len(waiting)+1, len(w.names), elapsed, strings.Join(waiting, ", "))
 }
 
 func (w *binaries) reportRest(con *console) {
