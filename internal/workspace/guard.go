@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/trellis-mesh/trellis/internal/plan"
 )
 
 // house is the folder for transactions, undo and locks.
@@ -124,31 +126,22 @@ func (w *Workspace) newGuard(changes []change) (*guard, error) {
 }
 
 // check refuses a change that would follow a link, leave the root or the file system, hit something that is not a file,
-// write what is read-only, or make two names that some file systems take for one.
-func (g *guard) check(c *change) error {
+// write what is read-only, or make two names that some file systems take for one. It gives what is there now.
+func (g *guard) check(c *change) (*plan.Disk, error) {
 	if err := validPath(c.path); err != nil {
-		return err
+		return nil, err
 	}
 	if err := g.folder(path.Dir(c.path)); err != nil {
-		return err
+		return nil, err
 	}
 	if err := g.distinct(c.path); err != nil {
-		return err
+		return nil, err
 	}
-	info, err := g.w.root.Lstat(c.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look at %s: %w", c.path, cause(err))
-	case info.Mode()&fs.ModeSymlink != 0:
-		return linkError(c.path)
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s: %w", c.path, notFileError(info.Mode()))
-	case readOnly(g.w.path, c.path, info):
-		return fmt.Errorf("%s is read-only; make it writable with: chmod u+w %s", c.path, c.path)
+	now, err := g.w.Read(c.path)
+	if err == nil && now != nil && readOnly(g.w.path, c.path, now.Mode) {
+		err = fmt.Errorf("%s is read-only; make it writable with: chmod u+w %s", c.path, c.path)
 	}
-	return nil
+	return now, err
 }
 
 // folder checks a folder and those above it; one that is missing will be made.
@@ -180,7 +173,7 @@ func (g *guard) lookAtFolder(dir string) error {
 		return linkError(dir)
 	case !info.IsDir():
 		return fmt.Errorf("%s is a file, but a folder is needed there; move it away", dir)
-	case readOnly(g.w.path, dir, info):
+	case readOnly(g.w.path, dir, info.Mode()):
 		return fmt.Errorf("the folder %s is read-only; make it writable with: chmod u+w %s", dir, dir)
 	case device(info) != g.device:
 		return fmt.Errorf("%s is on another file system than %s, so it cannot be written in one step; unmount it", dir, house)

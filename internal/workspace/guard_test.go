@@ -163,9 +163,14 @@ func TestReadRefusesWhatIsNoFile(t *testing.T) {
 			t.Errorf("Read(%s): error %v, want one that says %q", name, err, says)
 		}
 	}
-	for _, name := range []string{"nothing", "nothing/at/all", "real/f/below"} {
-		if got, err := p.ws.Read(name); got != nil || err != nil {
-			t.Errorf("Read(%s) = %v, %v; want nothing", name, got, err)
+	for _, read := range []func(string) (*plan.Disk, error){p.ws.Read, p.ws.readSlowly} {
+		for _, name := range []string{"nothing", "nothing/at/all", "real/f/below"} {
+			if got, err := read(name); got != nil || err != nil {
+				t.Errorf("Read(%s) = %v, %v; want nothing", name, got, err)
+			}
+		}
+		if got, err := read("real/f"); err != nil || string(got.Content) != "x" || got.Mode != 0o644 {
+			t.Errorf("Read(real/f) = %+v, %v", got, err)
 		}
 	}
 }

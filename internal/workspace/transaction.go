@@ -76,15 +76,11 @@ func (w *Workspace) admit(req *request) error {
 	refused := &RefusedError{Doing: req.doing}
 	for i := range req.changes {
 		c := &req.changes[i]
-		if err := g.check(c); err != nil {
-			refused.Problems = append(refused.Problems, err)
-			continue
+		now, err := g.check(c)
+		if err == nil {
+			err = c.stillOld(now)
 		}
-		now, err := w.Read(c.path)
 		if err != nil {
-			return err
-		}
-		if err := c.stillOld(now); err != nil {
 			refused.Problems = append(refused.Problems, err)
 		}
 	}

@@ -33,7 +33,7 @@ func device(info fs.FileInfo) uint64 {
 
 // readOnly reports whether its owner protected a file or folder, or we may not write it. A superuser may write
 // everything, and is held to the owner's wish all the same.
-func readOnly(root, name string, info fs.FileInfo) bool {
+func readOnly(root, name string, mode fs.FileMode) bool {
 	const writable = 0x2 // W_OK
-	return info.Mode()&0o200 == 0 || syscall.Access(filepath.Join(root, filepath.FromSlash(name)), writable) != nil
+	return mode&0o200 == 0 || syscall.Access(filepath.Join(root, filepath.FromSlash(name)), writable) != nil
 }

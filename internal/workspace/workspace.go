@@ -23,6 +23,7 @@ var ErrNoPlatform = errors.New("no platform here")
 type Workspace struct {
 	path string
 	root *os.Root
+	dir  *os.File // the root again, for reading
 	disk disk
 	// lockWait bounds the wait for another command; a committer that outlives its command is done long before.
 	lockWait time.Duration
@@ -66,28 +67,35 @@ func Open(root string) (*Workspace, error) {
 	return w, nil
 }
 
-func open(root string) (*Workspace, error) {
-	path, err := filepath.Abs(root)
+func open(folder string) (*Workspace, error) {
+	path, err := filepath.Abs(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open the platform: %w", err)
 	}
-	r, err := os.OpenRoot(path)
+	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the platform: %w", err)
 	}
-	w := &Workspace{path: path, root: r, disk: disk{root: r}, lockWait: 2 * time.Second, folders: map[string]error{}}
-	info, err := r.Lstat(Marker)
+	dir, err := root.Open(".")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the platform: %w", err), root.Close())
+	}
+	w := &Workspace{
+		path: path, root: root, dir: dir, disk: disk{root: root},
+		lockWait: 2 * time.Second, folders: map[string]error{},
+	}
+	info, err := root.Lstat(Marker)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("it is not a file")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s needs a %s: %w", ErrNoPlatform, path, Marker, err), r.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s needs a %s: %w", ErrNoPlatform, path, Marker, cause(err)), w.Close())
 	}
 	return w, nil
 }
 
 // Close releases the root.
-func (w *Workspace) Close() error { return w.root.Close() }
+func (w *Workspace) Close() error { return errors.Join(w.dir.Close(), w.root.Close()) }
 
 // Root is the root's absolute path.
 func (w *Workspace) Root() string { return w.path }
@@ -108,6 +116,18 @@ func (w *Workspace) Read(path string) (*plan.Disk, error) {
 	if err := validPath(path); err != nil {
 		return nil, err
 	}
+	content, mode, err := readPlain(w.dir, path)
+	switch {
+	case err == nil:
+		return &plan.Disk{Content: content, Mode: mode}, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	}
+	return w.readSlowly(path)
+}
+
+// readSlowly walks the path folder by folder, and knows what to say of what it finds.
+func (w *Workspace) readSlowly(path string) (*plan.Disk, error) {
 	if err := w.plainFolders(path); err != nil {
 		return nil, err
 	}
@@ -120,7 +140,7 @@ func (w *Workspace) Read(path string) (*plan.Disk, error) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, linkError(path)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("read %s: %w", path, notFileError(info.Mode()))
+		return nil, fmt.Errorf("%s: %w", path, notFileError(info.Mode()))
 	}
 	content, err := w.root.ReadFile(path)
 	if err != nil {

@@ -254,6 +254,25 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// The cost of a sync that finds nothing to do, without rendering.
+func BenchmarkPlanFiveHundredServices(b *testing.B) {
+	p := newPlatform(b)
+	p.ws.disk.unsynced, p.ws.inProcess = true, true
+	const fleet = 500
+	for i := range fleet {
+		name := fmt.Sprintf("s%d", i)
+		p.apply("services/"+name, service(name, "1")...)
+	}
+	for b.Loop() {
+		for i := range fleet {
+			name := fmt.Sprintf("s%d", i)
+			if p.plan("services/"+name, service(name, "1")...).Changes() {
+				b.Fatal("the second plan changes something")
+			}
+		}
+	}
+}
+
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{1, 20} {
 		for _, kind := range []string{"new", "update"} {
