@@ -107,7 +107,7 @@ func (d *demo) declare() error {
 		return err
 	}
 	d.step("Somebody should hear of a greeting: orders consumes the event")
-	if err := d.run("add", "orders", "event", "greeting.created.v1", "--consume"); err != nil {
+	if err := d.run("add", "orders", "event", "consume", "greeting.created.v1"); err != nil {
 		return err
 	}
 	return d.run("check")

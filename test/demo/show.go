@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"context"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -37,7 +36,7 @@ func (d *demo) show(platform *local.Platform) error {
 		return err
 	}
 	greeting, err := d.call(http.MethodPost, greeter.URL+"/v1/greetings",
-		map[string]any{"name": "hello", "catalogId": product["id"]})
+		map[string]any{"name": "hello", "productId": product["id"]})
 	if err != nil {
 		return err
 	}
@@ -109,6 +108,9 @@ func (d *demo) metrics(s local.Service) error {
 		fmt.Fprintf(d.out, "http_requests_total{%s} %g\n", labels(m), m.Counter.GetValue())
 	}
 	for _, m := range seconds.Metric {
+		if m.Histogram.GetSampleCount() == 0 { // an operation that nobody called
+			continue
+		}
 		fmt.Fprintf(d.out, "http_request_duration_seconds{%s} p99 ≤ %s (of %d)\n",
 			labels(m), time.Duration(quantile(0.99, m.Histogram)*float64(time.Second)), m.Histogram.GetSampleCount())
 	}

@@ -1,0 +1,35 @@
+// Package http answers the operations of the contract, one file an operation.
+package http
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
+)
+
+// Store keeps orders. It gives store.ErrNotFound for an id that it does not know.
+type Store interface {
+	Create(ctx context.Context, order store.Order, events ...event.Event) error
+	Get(ctx context.Context, id string) (store.Order, error)
+	List(ctx context.Context, after string, limit int) ([]store.Order, error)
+}
+
+// Deps are what a Handler works with.
+type Deps struct {
+	Store   Store
+	Clients Clients
+}
+
+// Handler answers the operations of the contract.
+type Handler struct {
+	Deps
+}
+
+var _ api.StrictServerInterface = (*Handler)(nil)
+
+// New makes a handler.
+func New(deps Deps) *Handler {
+	return &Handler{Deps: deps}
+}

@@ -1,0 +1,28 @@
+// Command orders: Takes orders at the prices of the catalog.
+package main
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/consumer"
+	"github.com/trellis-mesh/trellis/services/orders/internal/http"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
+)
+
+func main() {
+	chassis.Main(spec, wire)
+}
+
+// wire builds the service on what it declares.
+func wire(ctx context.Context, s *chassis.Service) error {
+	deps, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	orders := store.New(deps.database, deps.outbox)
+	api.Register(s.Router(), http.New(http.Deps{Store: orders, Clients: deps.clients}))
+	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	return nil
+}

@@ -1,0 +1,32 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
+)
+
+var unknownCustomer = problem.Invalid("customer_not_found", "There is no such customer.",
+	problem.FieldError{In: "body", Pointer: "/customerId", Detail: "is not known to users"})
+
+// customer asks users for the one who orders. While users is away, what its events told is good enough to take the order.
+func (h *Handler) customer(ctx context.Context, id string) (domain.Customer, error) {
+	answer, err := h.Clients.Users.GetUserWithResponse(ctx, id)
+	switch {
+	case err == nil && answer.JSON200 != nil:
+		return domain.Customer{ID: answer.JSON200.ID, Name: answer.JSON200.Name}, nil
+	case err == nil && answer.StatusCode() == http.StatusNotFound:
+		return domain.Customer{}, unknownCustomer
+	case ctx.Err() != nil: // the client of this request went away, or its time is over
+		return domain.Customer{}, ctx.Err()
+	}
+	known, kept := h.Store.Customer(ctx, id)
+	if errors.Is(kept, store.ErrNotFound) { // perhaps users knows more
+		return domain.Customer{}, problem.BadGateway("users_failed", "The customer could not be looked up. Try again later.").WithCause(err)
+	}
+	return known, kept
+}

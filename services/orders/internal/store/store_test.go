@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/uptrace/bun"
+
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
+	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
+	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/migrations"
+)
+
+// newStore is a store on a database of the test's own, and what it has published so far.
+func newStore(t *testing.T) (*Store, func() []event.Event) {
+	t.Helper()
+	db := databasetest.New(t, migrations.FS)
+	if err := database.Migrate(t.Context(), db, outbox.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	published := &eventtest.Recorder{}
+	box, err := outbox.New(db, published, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(db, box), func() []event.Event {
+		// A relay that is told to stop publishes first what it finds.
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := box.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return published.Events()
+	}
+}
+
+func newOrder(t *testing.T, id string) domain.Order {
+	t.Helper()
+	var prices []domain.Money
+	for _, amount := range []string{"12.50", "0.99"} {
+		price, err := domain.NewMoney(amount, "EUR")
+		if err != nil {
+			t.Fatal(err)
+		}
+		prices = append(prices, price)
+	}
+	order, err := domain.NewOrder(id, domain.Customer{ID: "c", Name: "Ada"}, []domain.Item{
+		{ProductID: "p1", Name: "Tea", Quantity: 2, UnitPrice: prices[0]},
+		{ProductID: "p2", Name: "Sugar", Quantity: 1, UnitPrice: prices[1]},
+	}, time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return order
+}
+
+func TestGetGivesWhatWasCreated(t *testing.T) {
+	s, _ := newStore(t)
+	want := newOrder(t, "1")
+	if err := s.Create(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Get(t.Context(), "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGetOfAnUnknownID(t *testing.T) {
+	s, _ := newStore(t)
+	if _, err := s.Get(t.Context(), "1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v, want %v", err, ErrNotFound)
+	}
+}
+
+func TestEventsArePublishedOnlyWithTheirOrder(t *testing.T) {
+	s, published := newStore(t)
+	create := func(id string) (event.Event, error) {
+		e, err := event.New("order.created.v1", id, map[string]string{"id": id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, s.Create(t.Context(), newOrder(t, id), e)
+	}
+	kept, err := create("1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := create("1"); err == nil {
+		t.Fatal("a second order of the same id was kept")
+	}
+	got := published()
+	if len(got) != 1 || got[0].ID() != kept.ID() {
+		t.Errorf("published %v, want only %v", got, kept)
+	}
+}
+
+func TestCustomerIsWhatTheLastEventTold(t *testing.T) {
+	s, _ := newStore(t)
+	if _, err := s.Customer(t.Context(), "c"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v, want %v", err, ErrNotFound)
+	}
+	for _, name := range []string{"Ada", "Ada Lovelace"} {
+		want := domain.Customer{ID: "c", Name: name}
+		err := s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return KeepCustomer(ctx, tx, want) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Customer(t.Context(), "c"); err != nil || got != want {
+			t.Errorf("got %v and %v, want %v", got, err, want)
+		}
+	}
+}
