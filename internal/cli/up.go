@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +58,9 @@ func (a *app) up(ctx context.Context, names []string, log local.LogFormat, asJSO
 		o.Out, o.Logs, o.TTY, o.Colour = a.Err, a.Err, false, a.ErrColour
 	case log == local.LogJSON:
 		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(100) // unlike the other commands, this one stays
 	}
 	p, err := local.Start(ctx, o)
 	if err != nil {
