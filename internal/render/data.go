@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
@@ -40,21 +41,6 @@ type service struct {
 	// Declaration is the text of service.yaml, for Seeds only.
 	Declaration string
 	shaped      func() (*shape, error)
-}
-
-// resource is the noun of the seeded contract in all its forms.
-type resource struct {
-	Name string // order-line
-	Go   string // OrderLine, the type in the store
-	// Operation is the noun of its operations: OrderLine, even where Go is another.
-	Operation string
-	Var       string // orderLine
-	Text      string // order line
-	JSON      string // orderLine
-	Snake     string // order_line
-	Plural    struct {
-		Name, Go, Var, Text, Snake string
-	}
 }
 
 // operation is one operation of the service's own contract.
@@ -115,46 +101,8 @@ func (r *Renderer) newService(m *spec.Model, s *spec.Service, in Inputs) (*servi
 	for _, t := range s.Events.Consumes {
 		d.Consumes = append(d.Consumes, newEventType(m, t))
 	}
-	d.shaped = onceValues(d.findShape)
+	d.shaped = sync.OnceValues(d.findShape)
 	return d, nil
-}
-
-func newResource(service, name string) (resource, error) {
-	if name == "" {
-		name = DefaultResource(service)
-	}
-	if !resourceName(name) {
-		return resource{}, fmt.Errorf("resource %q: use lower-case letters, digits and hyphens, beginning with a letter", name)
-	}
-	res := resource{Name: name, Go: goName(name), Operation: goName(name), Var: variable(name), Text: phrase(name), JSON: lowerCamel(name), Snake: snake(name)}
-	if slices.Contains(reservedTypes, res.Go) {
-		res.Go += "Record"
-	}
-	collection := plural(name)
-	res.Plural.Name, res.Plural.Go, res.Plural.Text, res.Plural.Snake =
-		collection, goName(collection), phrase(collection), snake(collection)
-	if res.Plural.Var = variable(collection); res.Plural.Var == "item" {
-		res.Plural.Var = "items"
-	}
-	return res, nil
-}
-
-// reservedTypes are the Go names that generated packages have already: a store's, and a contract's client and server.
-var reservedTypes = []string{
-	"Cached", "Client", "Contract", "New", "NewCached", "Problem", "Register", "Store", "ErrNotFound", "MiddlewareFunc",
-	"ClientInterface", "ClientOption", "ServerInterface", "RequestEditorFn",
-}
-
-func resourceName(name string) bool {
-	for i, c := range name {
-		switch {
-		case 'a' <= c && c <= 'z':
-		case i > 0 && ('0' <= c && c <= '9' || c == '-' && name[i-1] != '-' && i < len(name)-1):
-		default:
-			return false
-		}
-	}
-	return name != ""
 }
 
 // ownOperations lists the contract's operations by id.

@@ -167,6 +167,28 @@ func TestOperationsThatNoLongerLookAsSeededAreForAPersonToWrite(t *testing.T) {
 			t.Errorf("%s:\n%s", file, text)
 		}
 	}
+	// A person who has written the operations anew may have kept these.
+	for _, kept := range []string{"func newID()", "func present(", "CreatedAt: greeting.CreatedAt"} {
+		if text := p.read("services/greeter/internal/http/handler.go"); !strings.Contains(text, kept) {
+			t.Errorf("%s is gone from\n%s", kept, text)
+		}
+	}
+}
+
+func TestNewCallChangesNoFileOfAPerson(t *testing.T) {
+	p := newPlatform(t)
+	p.create("catalog", spec.Options{}, Inputs{Resource: "product"})
+	first := newMemory(p.create("greeter", database, Inputs{Resource: "greeting"}))
+	p.write("services/greeter/service.yaml", p.read("services/greeter/service.yaml")+"calls: {catalog: {operations: [getProduct]}}\n")
+	for _, f := range p.sync("greeter", Inputs{Resource: "greeting"}, nil) {
+		old, known := first[f.Path]
+		switch {
+		case !known && f.Path != "services/greeter/internal/http/clients.gen.go":
+			t.Errorf("new: %s", f.Path)
+		case known && f.Class == plan.Once && !bytes.Equal(old.Content, f.Content):
+			t.Errorf("changed: %s", f.Path)
+		}
+	}
 }
 
 func TestSeeds(t *testing.T) {

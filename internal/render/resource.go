@@ -1,0 +1,59 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+)
+
+// resource is the noun of the seeded contract in all its forms.
+type resource struct {
+	Name string // order-line
+	Go   string // OrderLine, the type in the store
+	// Operation is the noun of its operations: OrderLine, even where Go is another.
+	Operation string
+	Var       string // orderLine
+	Text      string // order line
+	JSON      string // orderLine
+	Snake     string // order_line
+	Plural    struct {
+		Name, Go, Var, Text, Snake string
+	}
+}
+
+func newResource(service, name string) (resource, error) {
+	if name == "" {
+		name = DefaultResource(service)
+	}
+	if !resourceName(name) {
+		return resource{}, fmt.Errorf("resource %q: use lower-case letters, digits and hyphens, beginning with a letter", name)
+	}
+	res := resource{Name: name, Go: goName(name), Operation: goName(name), Var: variable(name), Text: phrase(name), JSON: lowerCamel(name), Snake: snake(name)}
+	if slices.Contains(reservedTypes, res.Go) {
+		res.Go += "Record"
+	}
+	collection := plural(name)
+	res.Plural.Name, res.Plural.Go, res.Plural.Text, res.Plural.Snake =
+		collection, goName(collection), phrase(collection), snake(collection)
+	if res.Plural.Var = variable(collection); res.Plural.Var == "item" {
+		res.Plural.Var = "items"
+	}
+	return res, nil
+}
+
+// reservedTypes are the Go names that generated packages have already: a store's, and a contract's client and server.
+var reservedTypes = []string{
+	"Cached", "Client", "Contract", "New", "NewCached", "Problem", "Register", "Store", "ErrNotFound", "MiddlewareFunc",
+	"ClientInterface", "ClientOption", "ServerInterface", "RequestEditorFn",
+}
+
+func resourceName(name string) bool {
+	for i, c := range name {
+		switch {
+		case 'a' <= c && c <= 'z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '-' && name[i-1] != '-' && i < len(name)-1):
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
