@@ -201,7 +201,7 @@ func TestOnlyOneCommandWritesAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close() }()
-	lock, err := other.lock(context.Background(), "scaffold update", 0)
+	lock, err := other.lock(context.Background(), "scaffold update", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

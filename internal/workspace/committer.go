@@ -38,8 +38,9 @@ func CommitterMain(args []string) (handled bool) {
 		syscall.CloseOnExec(fd)
 	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
-	answer := os.NewFile(fdAnswer, "answer")
+	lock, answer := os.NewFile(fdLock, "lock"), os.NewFile(fdAnswer, "answer")
 	result := commitOnOrder(args[1], os.NewFile(fdOrder, "order"))
+	_ = lock.Close() // before the answer, so that the lock is free when the command says that it is done
 	// Nobody may be left to read the answer.
 	_ = json.NewEncoder(answer).Encode(result)
 	// The command waits: what a program otherwise does at its end, such as the race detector's pause, is not ours.
