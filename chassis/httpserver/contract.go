@@ -206,6 +206,7 @@ type bodyCheck struct {
 // kin-openapi; anything else streams to the handler unread.
 type mediaCheck struct {
 	schema   *openapi3.SchemaRef
+	accept   *acceptor
 	json     bool
 	form     bool
 	defaults bool
@@ -220,12 +221,21 @@ func newBodyCheck(doc *openapi3.T, body *openapi3.RequestBody) *bodyCheck {
 	for name, media := range body.Content {
 		b.media[name] = &mediaCheck{
 			schema:   media.Schema,
+			accept:   b.acceptor(doc, media.Schema),
 			json:     isJSON(name),
 			form:     mediaType(name) == "application/x-www-form-urlencoded",
 			defaults: hasDefault(media.Schema, nil),
 		}
 	}
 	return b
+}
+
+// acceptor compiles the schema. OpenAPI 3.1 checks by JSON Schema's rules, which are not the acceptor's.
+func (b *bodyCheck) acceptor(doc *openapi3.T, schema *openapi3.SchemaRef) *acceptor {
+	if doc.IsOpenAPI31OrLater() {
+		return &acceptor{unsure: true}
+	}
+	return newAcceptor(schema, map[*openapi3.Schema]*acceptor{})
 }
 
 // find gives the check for a Content-Type; nil when the contract does not have it.
@@ -241,7 +251,7 @@ func (b *bodyCheck) find(contentType string) *mediaCheck {
 		if media == found {
 			m := b.media[name]
 			if strings.Contains(name, "*") {
-				m = &mediaCheck{schema: m.schema, defaults: m.defaults, json: isJSON(contentType)}
+				m = &mediaCheck{schema: m.schema, accept: m.accept, defaults: m.defaults, json: isJSON(contentType)}
 			}
 			return m
 		}

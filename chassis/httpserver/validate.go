@@ -133,7 +133,7 @@ func (b *bodyCheck) checkJSON(r *http.Request, media *mediaCheck) error {
 	if err != nil {
 		return problem.BadRequest("malformed_body", "The body is no valid JSON: "+err.Error()+".")
 	}
-	if media.schema != nil {
+	if media.schema != nil && !media.accept.accepts(value) {
 		options, filled := b.options, false
 		if media.defaults {
 			options = append(slices.Clip(options), openapi3.DefaultsSet(func() { filled = true }))
