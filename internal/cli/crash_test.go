@@ -15,21 +15,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// rounds of a crash test: 3, or as many as TRELLIS_ROUNDS says.
-func rounds(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv("TRELLIS_ROUNDS")
-	if text == "" {
-		return 3
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("TRELLIS_ROUNDS: %v", err)
-	}
-	return n
-}
+	"github.com/trellis-mesh/trellis/test/soak"
+)
 
 // TestKilledSyncLeavesAllOrNothing kills scaffold, and all processes of its group, at random moments of a sync of 20 services.
 func TestKilledSyncLeavesAllOrNothing(t *testing.T) {
@@ -62,7 +50,7 @@ func TestKilledSyncLeavesAllOrNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	var olds int
-	for round := range rounds(t) {
+	for round := range soak.Rounds(t, 3) {
 		dir := filepath.Join(t.TempDir(), "platform")
 		if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
 			t.Fatal(err)
@@ -85,7 +73,7 @@ func TestKilledSyncLeavesAllOrNothing(t *testing.T) {
 			t.Fatalf("round %d: the next sync (-want +got):\n%s", round, diff)
 		}
 	}
-	t.Logf("%d of %d rounds left the old tree", olds, rounds(t))
+	t.Logf("%d of %d rounds left the old tree", olds, soak.Rounds(t, 3))
 }
 
 // copyService declares a service like another.

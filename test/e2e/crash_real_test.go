@@ -23,10 +23,8 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/internal/local"
 	"github.com/trellis-mesh/trellis/test/real"
+	"github.com/trellis-mesh/trellis/test/soak"
 )
-
-// kills is how often orders and the broker are killed.
-const kills = 20
 
 // TestEveryCommittedOrderIsToldAfterKills kills orders while its events wait for a broker that is dead too, again and
 // again. In the end each order in the database was told of, and took effect once.
@@ -41,7 +39,7 @@ func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 	t.Logf("seed %d", seed)
 	moment := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // moments of a test
 	acknowledged := map[string]bool{}
-	for round := range kills {
+	for round := range soak.Rounds(t, 4) {
 		broker.Kill()
 		for range 3 { // committed, and nobody to publish to
 			status, placed := place(t, p, ada, tea)

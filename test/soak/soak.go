@@ -1,0 +1,25 @@
+// Package soak lets a test that repeats something random be short in everyday runs and long in `make soak`.
+package soak
+
+import (
+	"os"
+	"strconv"
+	"testing"
+)
+
+// Variable is the environment variable with the number of rounds.
+const Variable = "TRELLIS_ROUNDS"
+
+// Rounds is how often a test repeats: as often as Variable says, else everyday.
+func Rounds(t testing.TB, everyday int) int {
+	t.Helper()
+	text := os.Getenv(Variable)
+	if text == "" {
+		return everyday
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: it must be a number above 0", Variable, text)
+	}
+	return n
+}
