@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -134,9 +133,16 @@ func TestDrainingLetsGoOfConnections(t *testing.T) {
 	}
 }
 
+// refused reports whether a client was never connected: the kernel answers a handshake at a port that is just being closed
+// with a refusal or a reset.
+func refused(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
+}
+
 // Clients go on sending while the server drains and stops. After Drain a connection may be refused; none may be cut off.
 func TestNoRequestIsLostInAShutdown(t *testing.T) {
-	for round := range 5 {
+	for round := range 3 {
 		b := setUp(t, 0, &greeter{}, nil)
 		if err := b.Listen(t.Context()); err != nil {
 			t.Fatal(err)
@@ -146,13 +152,13 @@ func TestNoRequestIsLostInAShutdown(t *testing.T) {
 
 		var answers atomic.Int64
 		var clients sync.WaitGroup
-		for range 50 {
+		for range 20 {
 			clients.Go(func() {
 				client := &http.Client{Transport: &http.Transport{}}
 				defer client.CloseIdleConnections()
 				for {
 					answer, err := client.Get(url)
-					if errors.Is(err, syscall.ECONNREFUSED) {
+					if refused(err) {
 						return
 					}
 					if err != nil {
