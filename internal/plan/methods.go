@@ -47,7 +47,7 @@ func (m *methods) declaredIn(dir, method string) (string, error) {
 	return found[method], nil
 }
 
-// declarations lists the methods of a Go file as "Type.Method". A file with syntax errors gives those up to the error.
+// declarations lists the methods of a Go file as "Type.Method" and its functions by their names. A file with syntax errors gives those up to the error.
 func declarations(source []byte) []string {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if file == nil && err != nil {
@@ -56,6 +56,9 @@ func declarations(source []byte) []string {
 	var out []string
 	for _, d := range file.Decls {
 		fn, isFunc := d.(*ast.FuncDecl)
+		if isFunc && fn.Recv == nil {
+			out = append(out, fn.Name.Name)
+		}
 		if !isFunc || fn.Recv == nil || len(fn.Recv.List) != 1 {
 			continue
 		}

@@ -157,6 +157,22 @@ func TestBuildSeedsNoMethodThatIsThere(t *testing.T) {
 	}
 }
 
+func TestBuildSeedsNoFunctionThatIsThere(t *testing.T) {
+	seedFile := File{Path: "s/present.go", Class: Once, Content: []byte("package s\n"), Provides: "present"}
+	for text, want := range map[string]Op{
+		"package s\nfunc present() {}\n":             Skip,
+		"package s\nfunc (h Handler) present() {}\n": Create,
+	} {
+		p, err := Build(nil, tree{"s/all.go": *onDisk(text)}, []File{seedFile}, v2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Actions[0].Op; got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestBuildSeedsAMethodWhoseOldFileGoes(t *testing.T) {
 	old := "package s\nfunc (Handler) Create() {}\n"
 	p, err := Build(map[string]Base{"s/old.go": *baseOf(Once, old)}, tree{"s/old.go": *onDisk(old)},

@@ -31,7 +31,8 @@ type File struct {
 	Template string // name in the template set, for explain
 	// InputHash identifies what the content was made from, so that expensive files need not be made again; may be empty.
 	InputHash string
-	// Provides names a Go method, "Handler.CreateOrder": a once file is not seeded when its folder already declares it.
+	// Provides names a Go method, "Handler.CreateOrder", or a function: a once file is not seeded when its folder already
+	// declares it.
 	Provides string
 }
 

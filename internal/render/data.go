@@ -114,7 +114,7 @@ func (d *service) ownOperations() []operation {
 	for id, op := range d.Contract.Operations {
 		ops = append(ops, operation{
 			ID: id, Go: goName(id), Method: op.Method, Path: op.Path,
-			File: goFile(id, "handler", "clients", d.Resource.Snake), Kind: d.kind(op),
+			File: goFile(id, "handler", "clients", d.Resource.File), Kind: d.kind(op),
 		})
 	}
 	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.ID, b.ID) })

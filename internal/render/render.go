@@ -211,7 +211,7 @@ func (r *Renderer) file(v view, digest string) (plan.File, bool, error) {
 		}
 	}
 	file.Content, err = v.content()
-	return file, err == nil, err
+	return file, len(file.Content) > 0, err
 }
 
 func (v view) filePath() (string, error) {
@@ -240,6 +240,9 @@ func (v view) content() ([]byte, error) {
 	text, err := v.r.services.text(v)
 	if err != nil {
 		return nil, err
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
 	}
 	if !strings.HasSuffix(v.Path, ".go") {
 		return []byte(text), nil

@@ -15,6 +15,7 @@ type resource struct {
 	Text      string // order line
 	JSON      string // orderLine
 	Snake     string // order_line
+	File      string // order_line
 	Plural    struct {
 		Name, Go, Var, Text, Snake string
 	}
@@ -27,7 +28,7 @@ func newResource(service, name string) (resource, error) {
 	if !resourceName(name) {
 		return resource{}, fmt.Errorf("resource %q: use lower-case letters, digits and hyphens, beginning with a letter", name)
 	}
-	res := resource{Name: name, Go: goName(name), Operation: goName(name), Var: variable(name), Text: phrase(name), JSON: lowerCamel(name), Snake: snake(name)}
+	res := resource{Name: name, Go: goName(name), Operation: goName(name), Var: variable(name), Text: phrase(name), JSON: lowerCamel(name), Snake: snake(name), File: goFile(name, "handler", "clients")}
 	if slices.Contains(reservedTypes, res.Go) {
 		res.Go += "Record"
 	}
