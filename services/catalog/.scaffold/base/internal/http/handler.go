@@ -40,12 +40,3 @@ func New(deps Deps) *Handler {
 
 // newID gives ids that sort by the time they were made at, as the pages of a list need it.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
-// present shows a product as the contract has it.
-func present(product store.Product) api.Product {
-	return api.Product{
-		ID:        product.ID,
-		Name:      product.Name,
-		CreatedAt: product.CreatedAt,
-	}
-}

@@ -3,6 +3,9 @@ package http
 
 import (
 	"context"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/orders/api"
@@ -25,11 +28,17 @@ type Deps struct {
 // Handler answers the operations of the contract.
 type Handler struct {
 	Deps
+
+	now   func() time.Time
+	newID func() string
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps}
+	return &Handler{Deps: deps, now: time.Now, newID: newID}
 }
+
+// newID gives ids that sort by the time they were made at, as the pages of a list need it.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -41,12 +41,3 @@ func New(deps Deps) *Handler {
 
 // newID gives ids that sort by the time they were made at, as the pages of a list need it.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
-// present shows a user as the contract has it.
-func present(user store.User) api.User {
-	return api.User{
-		ID:        user.ID,
-		Name:      user.Name,
-		CreatedAt: user.CreatedAt,
-	}
-}
