@@ -95,7 +95,7 @@ type Options struct {
 	// Started is told when the service answers requests.
 	Started func(*Service)
 
-	install     bool // telemetry becomes the process's own
+	install     bool // the process is all the service's: its telemetry, its memory
 	newConsumer func(*Service) (runner, error)
 }
 
@@ -160,6 +160,11 @@ func run(ctx context.Context, spec Spec, wire Wire, mode mode, opt Options) erro
 	s.Log().InfoContext(ctx, "ready", "api", s.api.Addr(), "admin", s.admin.Addr(), "took", time.Since(begun).String())
 	if opt.Started != nil {
 		opt.Started(s)
+	}
+	if opt.install {
+		if err := releaseStart(); err != nil {
+			s.Log().DebugContext(ctx, "the memory of the start was not given back", "error", err)
+		}
 	}
 	return s.untilStopped(ctx)
 }

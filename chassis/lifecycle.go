@@ -64,14 +64,14 @@ type step struct {
 	last bool // may use the time that is kept for the end
 }
 
-// stop ends the service in order, within shutdown.timeout as a whole. A fifth of that is kept for the end: a request that
-// hangs must cost neither the spans of the others nor the events that they committed. A step that fails does not keep the
-// next ones from being taken.
+// stop ends the service in order, within shutdown.timeout as a whole. A fifth of what shutdown.delay leaves of it is kept for
+// the end: a request that hangs must cost neither the spans of the others nor the events that they committed. A step that
+// fails does not keep the next ones from being taken.
 func (s *Service) stop(ctx context.Context) error {
 	limit := s.settings.Shutdown.Timeout
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	early, cancelEarly := context.WithTimeout(ctx, limit-limit/5)
+	early, cancelEarly := context.WithTimeout(ctx, limit-s.timeToStop()/5)
 	defer cancelEarly()
 
 	var errs []error
@@ -90,6 +90,11 @@ func (s *Service) stop(ctx context.Context) error {
 		s.Log().InfoContext(ctx, "stopping", "step", step.name, "took", time.Since(begun).String())
 	}
 	return errors.Join(errs...)
+}
+
+// timeToStop is what the delay leaves of the whole stop. Of it, consumers get at most two fifths, and the outbox a tenth.
+func (s *Service) timeToStop() time.Duration {
+	return s.settings.Shutdown.Timeout - s.settings.Shutdown.Delay
 }
 
 // steps is the order. Whoever gives work stops before whoever takes it: endpoints, consumers, requests, workers, relays.

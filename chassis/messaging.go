@@ -45,7 +45,7 @@ func (s *Service) Outbox(ctx context.Context, db *database.DB) (*outbox.Outbox, 
 		return nil, err
 	}
 	o, err := outbox.New(db, publisher, outbox.Options{
-		Log: s.Log(), Registry: s.Registry(), FlushTimeout: s.settings.Shutdown.Timeout / 10,
+		Log: s.Log(), Registry: s.Registry(), FlushTimeout: s.timeToStop() / 10,
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Service) buildConsumer() error {
 func kafkaConsumer(s *Service) (runner, error) {
 	return event.NewConsumer(event.ConsumerOptions{
 		Connection: s.kafka(), Observe: s.observe(), Group: s.spec.Name, Handlers: s.handlers,
-		Drain: s.settings.Shutdown.Timeout * 2 / 5,
+		Drain: s.timeToStop() * 2 / 5,
 	})
 }
 

@@ -128,13 +128,12 @@ func get(ctx context.Context, url string) (int, error) {
 func TestFaultOfAWorkerStopsTheService(t *testing.T) {
 	broken := errors.New("no more disk")
 	var j journal
-	_, stop := serving(t, Spec{Name: "shop"}, func(_ context.Context, s *Service) error {
+	err := Run(t.Context(), Spec{Name: "shop"}, func(_ context.Context, s *Service) error {
 		s.Go("done", func(context.Context) error { return nil }) // finished work stops nothing
 		s.Go("other", j.untilStopped("other"))
 		s.Go("broken", func(context.Context) error { return broken })
 		return nil
 	}, Options{Environ: local})
-	err := stop()
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "broken: ") {
 		t.Errorf("err = %v, want the worker's, with its name", err)
 	}

@@ -33,7 +33,7 @@ type Service struct {
 	} `config:"log"`
 	Shutdown struct {
 		Delay   time.Duration `config:"delay" default:"5s" doc:"how long the service answers on after it said that it is not ready"`
-		Timeout time.Duration `config:"timeout" default:"25s" doc:"how long requests under way may take to end"`
+		Timeout time.Duration `config:"timeout" default:"25s" doc:"how long the whole stop may take, the delay included"`
 	} `config:"shutdown"`
 	Mesh        bool   `config:"mesh" doc:"true inside the mesh, which retries in the client's stead"`
 	Environment string `config:"environment" doc:"name of the environment, such as production"`
@@ -48,7 +48,8 @@ type Call struct {
 func (s *Service) Validate(c *Check) {
 	c.Must("telemetry.ratio", s.Telemetry.Ratio >= 0 && s.Telemetry.Ratio <= 1, "is not a share", "give a number from 0 to 1")
 	c.Must("shutdown.delay", s.Shutdown.Delay >= 0, "is negative", "give 0s or more")
-	c.Must("shutdown.timeout", s.Shutdown.Timeout > 0, "leaves requests no time to end", "give 1s or more")
+	c.Must("shutdown.timeout", s.Shutdown.Timeout > s.Shutdown.Delay, "leaves requests no time to end",
+		"give more than shutdown.delay, which it includes")
 	for name, call := range s.Calls {
 		c.Must("calls."+name+".url", isHTTP(call.URL), "is no http or https URL", "give one like http://"+name+":8080")
 	}
