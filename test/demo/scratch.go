@@ -56,7 +56,7 @@ func sources(ctx context.Context, origin string) ([]string, error) {
 
 // copyFile copies a regular file with its permissions; a file that git lists but a person deleted is passed over.
 func copyFile(from, to string) (err error) {
-	in, err := os.Open(from) //nolint:gosec // a file of the platform
+	in, err := os.Open(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -71,7 +71,7 @@ func copyFile(from, to string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm()) //nolint:gosec // in the scratch folder
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
 	if err != nil {
 		return err
 	}

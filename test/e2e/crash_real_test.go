@@ -37,7 +37,7 @@ func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	moment := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // moments of a test
+	moment := rand.New(rand.NewPCG(seed, 0))
 	acknowledged := map[string]bool{}
 	for round := range soak.Rounds(t, 4) {
 		broker.Kill()

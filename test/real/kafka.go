@@ -164,7 +164,7 @@ func kafkaJars() (string, error) {
 	}
 	jars := filepath.Join(cache, "trellis", "kafka-"+kafkaVersion)
 	if _, err := os.Stat(jars); err != nil {
-		return "", fmt.Errorf("Apache Kafka %s is not in %s: %s", kafkaVersion, jars, remedy)
+		return "", fmt.Errorf("the jars of Apache Kafka %s are not in %s: %s", kafkaVersion, jars, remedy)
 	}
 	return jars, nil
 }

@@ -41,12 +41,12 @@ type process struct {
 // start runs a command whose output goes to a log in dir. The process dies with this one.
 func start(dir string, env []string, owner *syscall.Credential, name string, args ...string) (*process, error) {
 	logPath := filepath.Join(dir, filepath.Base(name)+".log")
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644) //nolint:gosec // read by whoever debugs
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(name, args...) //nolint:gosec // the servers' own binaries
+	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, log, log, append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: owner}
 	if err := cmd.Start(); err != nil {
@@ -67,7 +67,7 @@ func start(dir string, env []string, owner *syscall.Credential, name string, arg
 // guarded starts a shell that waits until this process is gone, even by SIGKILL, and then kills the server and removes its
 // folder. It notices by its standard input's end; a word on it sends it away.
 func guarded(pid int, dir string) (io.WriteCloser, error) {
-	guard := exec.Command("sh", "-c", `read -r word || { kill -s KILL -- "-$1"; sleep 1; rm -rf -- "$2"; }`, "guard", fmt.Sprint(pid), dir) //nolint:gosec // no input of anybody's
+	guard := exec.Command("sh", "-c", `read -r word || { kill -s KILL -- "-$1"; sleep 1; rm -rf -- "$2"; }`, "guard", fmt.Sprint(pid), dir)
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := guard.StdinPipe()
 	if err != nil {
@@ -151,7 +151,7 @@ func find(name string, patterns ...string) (string, error) {
 
 // output runs a command to its end.
 func output(owner *syscall.Credential, dir, name string, args ...string) error {
-	cmd := exec.Command(name, args...) //nolint:gosec // the servers' own binaries
+	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: owner}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(out))

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"io"
 	"log/slog"
 	"testing"
 
@@ -19,5 +18,5 @@ func newConsumer(t *testing.T) (*Consumer, *store.Store) {
 	if err := database.Migrate(t.Context(), db, outbox.Migrations()); err != nil {
 		t.Fatal(err)
 	}
-	return New(outbox.NewInbox(db, "orders"), slog.New(slog.NewTextHandler(io.Discard, nil))), store.New(db, nil)
+	return New(outbox.NewInbox(db, "orders"), slog.New(slog.DiscardHandler)), store.New(db, nil)
 }
