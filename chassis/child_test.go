@@ -83,7 +83,7 @@ type line struct {
 
 func startChild(t *testing.T, name string, env ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0]), t: t, done: make(chan struct{}), more: make(chan struct{})} //nolint:gosec // the test itself
+	p := &process{Cmd: exec.Command(os.Args[0]), t: t, done: make(chan struct{}), more: make(chan struct{})}
 	p.Env = append([]string{childVariable + "=" + name, "APP_HTTP_ADDR=127.0.0.1:0", "APP_ADMIN_ADDR=127.0.0.1:0"}, env...)
 	p.Stderr = &p.stderr
 	out, err := p.StdoutPipe()

@@ -31,7 +31,7 @@ func Example() {
 				fmt.Println(err)
 				return
 			}
-			defer resp.Body.Close() //nolint:errcheck // it was only read
+			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
 			fmt.Println(string(body))
 		},

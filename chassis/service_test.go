@@ -183,7 +183,7 @@ func TestStartFailuresSayWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close() //nolint:errcheck // nothing was written
+	defer taken.Close()
 	call := func(callee string) Wire {
 		return func(_ context.Context, s *Service) error { _, err := s.Client(callee); return err }
 	}
@@ -274,7 +274,7 @@ func migrated(t *testing.T, args []string, env ...string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it was only read
+	defer db.Close()
 	_, err = db.ExecContext(t.Context(), "SELECT id FROM greetings")
 	return err == nil
 }

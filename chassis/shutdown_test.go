@@ -243,7 +243,7 @@ func TestHungRequestCostsNeitherTheSpansNorTheHooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the child closes it
+	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET /hang HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

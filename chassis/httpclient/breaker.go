@@ -72,9 +72,9 @@ func withBreaker(o Options, m *metrics, next tripper) tripper {
 		state:  m.breaker.WithLabelValues(o.Name),
 		log:    o.Log,
 		circuit: circuitbreaker.NewBuilder[any]().
-			WithFailureRateThreshold(o.Breaker.Rate, uint(o.Breaker.Volume), o.Breaker.Window). //nolint:gosec // validated
+			WithFailureRateThreshold(o.Breaker.Rate, uint(o.Breaker.Volume), o.Breaker.Window).
 			WithDelay(o.Breaker.Delay).
-			WithSuccessThreshold(uint(o.Breaker.Probes)). //nolint:gosec // validated
+			WithSuccessThreshold(uint(o.Breaker.Probes)).
 			Build(),
 	}
 	b.state.Set(stateValue[circuitbreaker.ClosedState])

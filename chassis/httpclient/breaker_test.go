@@ -56,7 +56,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 		"out of the window": func(t *testing.T, c *Client, f *flaky) {
 			for range 4 {
 				f.times(t, c, 19, 500)
-				time.Sleep(11 * s) // of the bubble's time
+				pass(11 * s)
 			}
 		},
 	} {
@@ -78,11 +78,11 @@ func TestBreakerProbesAndRecovers(t *testing.T) {
 		f.times(t, c, 20, 500)
 		expectState(t, reg, 2)
 
-		time.Sleep(30*s - 1) // of the bubble's time
+		pass(30*s - 1)
 		if _, err := get(t, c); !errors.Is(err, ErrOpen) {
 			t.Errorf("before its delay is over: %v, want ErrOpen", err)
 		}
-		time.Sleep(1)
+		pass(1)
 		f.times(t, c, 1, 200)
 		expectState(t, reg, 1)
 		f.times(t, c, 1, 500)
@@ -90,7 +90,7 @@ func TestBreakerProbesAndRecovers(t *testing.T) {
 		if _, err := get(t, c); !errors.Is(err, ErrOpen) {
 			t.Errorf("after a failed probe: %v, want ErrOpen", err)
 		}
-		time.Sleep(30 * s)
+		pass(30 * s)
 		f.times(t, c, 3, 200)
 		expectState(t, reg, 0)
 	})
@@ -104,7 +104,7 @@ func TestHalfOpenBreakerLetsOnlyProbesThrough(t *testing.T) {
 		})})
 		transport = failing
 		failing.times(t, c, 20, 500)
-		time.Sleep(30 * s) // of the bubble's time
+		pass(30 * s)
 		transport = hung
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -124,7 +124,7 @@ func TestHalfOpenBreakerLetsOnlyProbesThrough(t *testing.T) {
 				t.Errorf("probe: %v", err)
 			}
 		}
-		time.Sleep(30 * s)
+		pass(30 * s)
 		transport = failing
 		failing.times(t, c, 3, 200)
 		failing.times(t, c, 10, 200)
@@ -164,7 +164,7 @@ func TestTraceShowsTheBreaker(t *testing.T) {
 		ctx, span := provider.Tracer("test").Start(t.Context(), "handle")
 		_, _ = call(ctx, c, http.MethodGet, nil)
 		_, _ = call(ctx, c, http.MethodGet, nil)
-		time.Sleep(30 * s) // of the bubble's time
+		pass(30 * s)
 		f.status = 200
 		_, _ = call(ctx, c, http.MethodGet, nil)
 		span.End()

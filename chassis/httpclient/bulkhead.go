@@ -17,7 +17,7 @@ var ErrBulkheadFull = errors.New("bulkhead full")
 // withBulkhead lets o.Concurrency calls through at once. A call keeps its place until its body is closed or its context is
 // done, so that a callee which stalls in the middle of an answer is bounded as well.
 func withBulkhead(o Options, m *metrics, next tripper) tripper {
-	places := bulkhead.New[any](uint(o.Concurrency)) //nolint:gosec // validated to be positive
+	places := bulkhead.New[any](uint(o.Concurrency))
 	inUse := m.inUse.WithLabelValues(o.Name)
 	m.places.WithLabelValues(o.Name).Set(float64(o.Concurrency))
 	return func(r *http.Request) (*http.Response, error) {

@@ -64,7 +64,7 @@ func inUse(t *testing.T, reg *prometheus.Registry) float64 {
 func TestCallWaitsForAPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := callee(func(r *http.Request) (*http.Response, error) {
-			time.Sleep(s) // of the bubble's time
+			pass(s)
 			return answer(r, 200, ""), nil
 		})
 		for wait, want := range map[time.Duration]error{2 * s: nil, s / 2: ErrBulkheadFull} {
@@ -89,7 +89,7 @@ func TestPlaceIsKeptUntilTheAnswerIsRead(t *testing.T) {
 	for name, end := range map[string]func(*http.Response){
 		"read to its end": func(r *http.Response) { _, _ = io.Copy(io.Discard, r.Body) },
 		"closed":          func(r *http.Response) { _ = r.Body.Close() },
-		"forgotten":       func(*http.Response) { time.Sleep(3 * s); synctest.Wait() }, // of the bubble's time
+		"forgotten":       func(*http.Response) { pass(3 * s); synctest.Wait() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

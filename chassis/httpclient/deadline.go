@@ -81,7 +81,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err != io.EOF && b.failure != nil {
+	if !errors.Is(err, io.EOF) && b.failure != nil {
 		err = b.failure(err)
 	}
 	b.once.Do(b.done)

@@ -37,7 +37,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was only read
+	defer resp.Body.Close()
 	fmt.Println(resp.StatusCode, "after", tries, "tries")
 	// Output: 200 after 2 tries
 }
@@ -52,7 +52,7 @@ func ExampleError() {
 	if err != nil {
 		panic(err)
 	}
-	_, err = client.HTTP.Get(client.URL + "/v1/products/7") //nolint:bodyclose // there is none
+	_, err = client.HTTP.Get(client.URL + "/v1/products/7")
 	fmt.Println(errors.Is(err, context.DeadlineExceeded), problem.From(err).Status, problem.From(err).Detail)
 	// Output: true 504 The service catalog did not answer in time.
 }

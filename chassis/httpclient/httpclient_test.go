@@ -177,7 +177,7 @@ func TestCallWithoutTimeLeftIsNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := r.Body.(*watchedBody)
-	_, err = client(t, Options{Transport: a}).HTTP.Do(r) //nolint:bodyclose // there is none
+	_, err = client(t, Options{Transport: a}).HTTP.Do(r)
 	if !errors.Is(err, context.Canceled) || len(a.at) != 0 || !body.closed {
 		t.Errorf("%v, %d sent, body closed: %v; want none sent and the body closed", err, len(a.at), body.closed)
 	}
@@ -187,7 +187,7 @@ func TestAnswerThatComesTooLateIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var late *watchedBody
 		c := client(t, Options{Attempts: 1, PerTry: time.Second, Transport: callee(func(r *http.Request) (*http.Response, error) {
-			time.Sleep(2 * time.Second) // of the bubble's time
+			pass(2 * time.Second)
 			resp := answer(r, 200, "")
 			late = resp.Body.(*watchedBody)
 			return resp, nil
@@ -423,6 +423,9 @@ func TestDefaultJitterStaysInItsRange(t *testing.T) {
 		}
 	}
 }
+
+// pass moves the bubble's time on.
+func pass(d time.Duration) { <-time.After(d) }
 
 func diff(t *testing.T, what string, got, want any) {
 	t.Helper()
