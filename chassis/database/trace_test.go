@@ -47,8 +47,11 @@ func useEveryQuery(ctx context.Context, t *testing.T, db *database.DB, secret st
 			_ = err // WherePK of no model is an error; its text must not leak either
 			return nil
 		},
-		"update":     func() error { _, err := db.NewUpdate().Model(p).WherePK().Exec(ctx); return err },
-		"update set": func() error { _, err := db.NewUpdate().Model(p).Set("name = ?", secret).Where("name = ?", secret).Exec(ctx); return err },
+		"update": func() error { _, err := db.NewUpdate().Model(p).WherePK().Exec(ctx); return err },
+		"update set": func() error {
+			_, err := db.NewUpdate().Model(p).Set("name = ?", secret).Where("name = ?", secret).Exec(ctx)
+			return err
+		},
 		"update map": func() error {
 			_, err := db.NewUpdate().Model(&fields).TableExpr("patients").Where("name = ?", secret).Exec(ctx)
 			return err

@@ -142,4 +142,3 @@ func (a *assignment) consume(open context.Context, topic string, p kafka.Partiti
 		lag.Set(float64(m.HighWaterMark - m.Offset - 1))
 	}
 }
-

@@ -12,3 +12,7 @@ import (
 func TestPostgresConforms(t *testing.T) {
 	conformance(t, func(t *testing.T) *database.DB { return openURL(t, real.Postgres(t)) })
 }
+
+func TestNothingIsLostWhenRealProcessesAreKilled(t *testing.T) {
+	crash(t, real.Postgres(t), real.Postgres(t), real.NewKafka(t), 20)
+}

@@ -140,16 +140,14 @@ func (o *Outbox) relayPostgres(ctx context.Context) (out outcome, err error) {
 		if _, err := tx.ExecContext(ctx, "SELECT set_config('idle_in_transaction_session_timeout', ?, true)", fmt.Sprint(limit)); err != nil {
 			return err
 		}
-		var held []int
-		err := tx.NewSelect().TableExpr("outbox_bucket AS b").Column("b.id").
-			Where("EXISTS (?)", o.ready(tx).ColumnExpr("1").Where("o.bucket = b.id")).
-			// From anywhere, lest the first buckets always win.
-			OrderExpr("(b.id + ?) % ?", rand.IntN(buckets), buckets). //nolint:gosec // nothing secret
-			Limit(buckets/4).For("UPDATE SKIP LOCKED").Scan(ctx, &held)
+		held, err := o.hold(ctx, tx)
 		if err != nil || len(held) == 0 {
 			return err
 		}
-		rows, err := o.first(ctx, o.ready(tx).Where("o.bucket IN (?)", bun.List(held)))
+		// The first of each bucket and then the first of those: the cost is the same however many are pending.
+		each := o.ready(tx).ColumnExpr("o.*").Where("o.bucket = b.id").OrderExpr("o.id").Limit(int64(o.opt.Batch))
+		rows, err := o.first(ctx, tx.NewSelect().TableExpr("outbox_bucket AS b").Join("CROSS JOIN LATERAL (?) AS o", each).
+			Where("b.id IN (?)", bun.List(held)))
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -157,6 +155,15 @@ func (o *Outbox) relayPostgres(ctx context.Context) (out outcome, err error) {
 		return err
 	})
 	return out, err
+}
+
+// hold locks some buckets that have rows to publish, beginning anywhere, lest the first ones always win.
+func (o *Outbox) hold(ctx context.Context, tx bun.Tx) (held []int, err error) {
+	err = tx.NewSelect().TableExpr("outbox_bucket AS b").Column("b.id").
+		Where("(?) IS NOT NULL", o.ready(tx).ColumnExpr("1").Where("o.bucket = b.id").Limit(1)).
+		OrderExpr("(b.id + ?) % ?", rand.IntN(buckets), buckets). //nolint:gosec // nothing secret
+		Limit(buckets/4).For("UPDATE SKIP LOCKED").Scan(ctx, &held)
+	return held, err
 }
 
 // relaySQLite lets one relay at a time publish, by a lock beside the database: a transaction kept open meanwhile would
@@ -181,11 +188,16 @@ func (o *Outbox) relaySQLite(ctx context.Context) (out outcome, err error) {
 
 // ready selects the rows that may be published: pending, with nothing before them in their key that failed or was passed.
 func (o *Outbox) ready(db bun.IDB) *bun.SelectQuery {
-	before := db.NewSelect().TableExpr("outbox AS f").ColumnExpr("1").
-		Where("f.key = o.key").Where("f.id <= o.id").Where("f.published_at IS NULL").
-		Where("(f.dead_at IS NOT NULL OR f.retry_at > ? OR f.id <= ?)", o.opt.Now().UTC(), o.pass.after)
-	return db.NewSelect().TableExpr("outbox AS o").
-		Where("o.published_at IS NULL").Where("o.id > ?", o.pass.after).Where("NOT EXISTS (?)", before)
+	before := func() *bun.SelectQuery {
+		return db.NewSelect().TableExpr("outbox AS f").ColumnExpr("1").Where("f.key = o.key").Where("f.published_at IS NULL")
+	}
+	query := db.NewSelect().TableExpr("outbox AS o").Where("o.published_at IS NULL").
+		Where("NOT EXISTS (?)", before().Where("f.retry_at IS NOT NULL").Where("f.id <= o.id").
+			Where("(f.dead_at IS NOT NULL OR f.retry_at > ?)", o.opt.Now().UTC()))
+	if o.pass.after > 0 {
+		query.Where("o.id > ?", o.pass.after).Where("NOT EXISTS (?)", before().Where("f.id <= ?", o.pass.after))
+	}
+	return query
 }
 
 // first gives the first rows of a query.

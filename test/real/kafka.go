@@ -108,6 +108,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=100
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 `, b.port, controller, filepath.Join(b.dir, "data"))
 	if err := os.RemoveAll(filepath.Join(b.dir, "data")); err != nil {
 		return err

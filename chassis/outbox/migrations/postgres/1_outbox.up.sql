@@ -14,6 +14,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_pending ON outbox (bucket, id) WHERE published_at IS NULL;
 CREATE INDEX outbox_key ON outbox (key, id) WHERE published_at IS NULL;
+CREATE INDEX outbox_failed ON outbox (key, id) WHERE published_at IS NULL AND retry_at IS NOT NULL;
 CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
 
 -- A relay holds the buckets whose events it publishes by locking their rows here.

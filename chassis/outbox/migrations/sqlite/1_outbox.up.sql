@@ -14,4 +14,5 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 CREATE INDEX outbox_key ON outbox (key, id) WHERE published_at IS NULL;
+CREATE INDEX outbox_failed ON outbox (key, id) WHERE published_at IS NULL AND retry_at IS NOT NULL;
 CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
