@@ -180,6 +180,7 @@ func (p *Platform) Stop(ctx context.Context) error {
 		p.host.close()
 	}
 	p.spawn.close()
+	p.release()
 	if names := killed.String(); names != "" {
 		return fmt.Errorf("%s did not stop within %s and had to be killed", names, p.options.StopTimeout)
 	}

@@ -24,6 +24,7 @@ type Platform struct {
 	services []*spec.Service
 	order    []string // of processes, sorted
 	procs    map[string]*process
+	release  func() // gives back what was reserved
 
 	life    sync.Mutex // starting and stopping processes
 	stopped bool
@@ -52,7 +53,7 @@ func Start(ctx context.Context, o Options) (*Platform, error) {
 		return nil, err
 	}
 	p := &Platform{
-		options: o, services: services, spawn: newSpawner(), procs: make(map[string]*process), failures: make(map[string]error),
+		options: o, services: services, spawn: newSpawner(), procs: make(map[string]*process), release: func() {}, failures: make(map[string]error),
 		console: &console{out: o.Out, logs: o.Logs, tty: o.TTY},
 	}
 	if err := p.start(ctx); err != nil {
@@ -63,12 +64,15 @@ func Start(ctx context.Context, o Options) (*Platform, error) {
 }
 
 func (p *Platform) start(ctx context.Context) error {
-	ports, err := p.ports()
-	if err != nil {
+	if err := p.checkPorts(); err != nil {
 		return err
 	}
 	bin := filepath.Join(p.options.Root, ".trellis", "bin")
 	if err := build(ctx, p.options, p.services, bin, p.spawn, p.console); err != nil {
+		return err
+	}
+	ports, err := p.ports()
+	if err != nil {
 		return err
 	}
 	if p.host, err = startHost(ctx, p.options, ports, p.services); err != nil {
@@ -89,16 +93,28 @@ func (p *Platform) start(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (p *Platform) ports() (ports, error) {
+// checkPorts says before the build, which takes a while, that a port is taken.
+func (p *Platform) checkPorts() error {
 	if p.options.FreePorts {
-		return freePorts(p.services)
+		return nil
 	}
-	got, err := fixedPorts(p.options.PortBase, p.options.Model)
+	ports, err := p.ports()
 	if err != nil {
-		return ports{}, err
+		return err
 	}
 	kafka, redis, _ := needs(p.services)
-	return got, got.check(p.services, kafka && len(p.options.Kafka) == 0, redis && p.options.Redis == "")
+	return ports.check(p.services, kafka && len(p.options.Kafka) == 0, redis && p.options.Redis == "")
+}
+
+func (p *Platform) ports() (ports, error) {
+	if !p.options.FreePorts {
+		return fixedPorts(p.options.PortBase, p.options.Model)
+	}
+	got, release, err := freePorts(p.options.Model)
+	if err == nil {
+		p.release = release
+	}
+	return got, err
 }
 
 // prepare makes a process for each service, not started yet.

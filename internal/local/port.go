@@ -3,6 +3,7 @@ package local
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"syscall"
@@ -36,22 +37,39 @@ func fixedPorts(base int, m *spec.Model) (ports, error) {
 	return p, nil
 }
 
-// freePorts asks the system for as many ports as needed. All stay open until the last is known, so that none comes twice.
-func freePorts(services []*spec.Service) (ports, error) {
-	var numbers []int
-	for range 3 + 2*len(services) {
-		l, err := net.Listen("tcp", loopback(0))
+// Blocks of ports for platforms that take any. They lie below what systems give to clients (from 32768 on Linux), since a client could
+// get a port between our look and the service's start.
+const (
+	firstBlock = 20480
+	lastBlock  = 32512
+	blockSize  = 256
+	// reservation is a port of a block that its platform listens on as long as it lives, so that no other takes the block.
+	reservation = 9
+)
+
+// freePorts finds a block that is free, and reserves it until release is called.
+func freePorts(m *spec.Model) (p ports, release func(), err error) {
+	if firstServicePort+2*len(m.Services) > blockSize {
+		return ports{}, nil, fmt.Errorf("free ports are there for at most %d services", (blockSize-firstServicePort)/2)
+	}
+	const blocks = (lastBlock-firstBlock)/blockSize + 1
+	begin := rand.IntN(blocks) //nolint:gosec // no secret
+	for i := range blocks {
+		base := firstBlock + (begin+i)%blocks*blockSize
+		l, err := net.Listen("tcp", loopback(base+reservation))
 		if err != nil {
-			return ports{}, fmt.Errorf("find a free port: %w", err)
+			continue
 		}
-		defer func() { _ = l.Close() }()
-		numbers = append(numbers, l.Addr().(*net.TCPAddr).Port)
+		p, err := fixedPorts(base, m)
+		if err == nil {
+			err = p.check(m.Services, true, true)
+		}
+		if err == nil {
+			return p, func() { _ = l.Close() }, nil
+		}
+		_ = l.Close()
 	}
-	p := ports{kafka: numbers[0], redis: numbers[1], traces: numbers[2], services: make(map[string]servicePorts)}
-	for i, s := range services {
-		p.services[s.Name] = servicePorts{api: numbers[3+2*i], admin: numbers[4+2*i]}
-	}
-	return p, nil
+	return ports{}, nil, fmt.Errorf("no block of %d free ports from %d to %d", blockSize, firstBlock, lastBlock)
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// portHolder says which process listens on the port, as "pid 12 (command)", or nothing when the system does not tell: the sockets
+// portHolder says which process has the port, as "pid 12 (command)", or nothing when the system does not tell: the sockets
 // of another user's processes are not readable.
 func portHolder(port int) string {
-	inodes := listeners(port)
+	inodes := sockets(port)
 	links, err := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
 	if err != nil {
 		return ""
@@ -37,13 +37,11 @@ func portHolder(port int) string {
 	return ""
 }
 
-// listeners are the inodes of the TCP sockets that listen on the port, see proc_pid_net(5).
-func listeners(port int) map[string]bool {
+// sockets are the inodes of the TCP sockets with that local port, listening or connected, see proc_pid_net(5).
+func sockets(port int) map[string]bool {
 	const (
 		localAddress = 1
-		state        = 3
 		inode        = 9
-		listening    = "0A"
 	)
 	out := make(map[string]bool)
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -54,7 +52,7 @@ func listeners(port int) map[string]bool {
 		lines := bufio.NewScanner(bytes.NewReader(text))
 		for lines.Scan() {
 			fields := strings.Fields(lines.Text())
-			if len(fields) <= inode || fields[state] != listening {
+			if len(fields) <= inode || fields[inode] == "0" {
 				continue
 			}
 			_, hex, _ := strings.Cut(fields[localAddress], ":")

@@ -13,14 +13,19 @@ import (
 )
 
 func TestATakenPortSaysByWhatAndWhatToDo(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	m := model()
+	m.Platform.Local.PortBase = 14000
+	for local.CheckPorts(m) != nil { // room that nobody else uses now
+		m.Platform.Local.PortBase += 20
+	}
+	port := m.Platform.Local.PortBase + 12 // front's API
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", itoa(port)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	port := l.Addr().(*net.TCPAddr).Port
 	o := options(t, io.Discard)
-	o.FreePorts, o.PortBase = false, port-12 // front's API
+	o.FreePorts, o.Model = false, m
 
 	_, err = local.Start(t.Context(), o)
 	var taken *local.PortTaken
