@@ -23,7 +23,7 @@ func (a *app) newCommand() *cobra.Command {
 		Use:   "new NAME",
 		Short: "Make a service that builds, runs and is tested",
 		Long: `New declares a service and writes everything that follows: its contract, handlers, store, tests and deployment. The result
-compiles and passes its tests right away. On a terminal, without a name, it asks.`,
+compiles and passes its tests right away. On a terminal, without a name, it asks; with ACCESSIBLE=1 in plain lines.`,
 		Example: `  scaffold new greeter
   scaffold new billing --database postgres --call catalog:getProduct --publish invoice.issued.v1
   scaffold new mailer --consume user.created.v1 --owner growth
