@@ -118,8 +118,23 @@ func pairwisePlatform(t *testing.T) (p *platform, services map[string]combinatio
 		p.create(name, o, in, edits...)
 		services[name] = c
 	}
+	p.awkward()
 	p.sync("stock-keeper", Inputs{}, nil)
 	return p, services
+}
+
+// awkward adds services whose names mean something to Go, to the templates or to oapi-codegen.
+func (p *platform) awkward() {
+	for _, name := range []string{"stores", "types", "http", "api", "problem", "new", "handlers", "clients", "windows", "errors"} {
+		p.create(name, spec.Options{
+			Database: "postgres", Cache: "redis", Publishes: []string{name + ".created.v1"}, Consumes: []string{"product.created.v1"},
+		}, Inputs{})
+	}
+	p.create("caller", spec.Options{Calls: []spec.CallOption{
+		{Service: "stores", Operations: []string{"getStore", "listStores"}}, {Service: "clients", Operations: []string{"getClient"}},
+		{Service: "handlers", Operations: []string{"getHandler", "createHandler"}}, {Service: "api", Operations: []string{"getAPI"}},
+		{Service: "http", Operations: []string{"getHTTP"}}, {Service: "new", Operations: []string{"getNew"}},
+	}}, Inputs{})
 }
 
 // declaration gives what scaffold new would be told for the combination.
