@@ -28,36 +28,37 @@ type patient struct {
 // useEveryQuery runs each kind of query, with secret wherever a value can stand.
 func useEveryQuery(ctx context.Context, t *testing.T, db *database.DB, secret string) {
 	t.Helper()
-	p := &patient{Name: secret, Secret: secret, Tags: map[string]string{secret: secret}}
-	pair := []patient{{Name: secret}, {Name: secret}}
+	// Queries write ids and results into what they are given, so each gets its own, and the order does not matter.
+	one := func() *patient { return &patient{Name: secret, Secret: secret, Tags: map[string]string{secret: secret}} }
+	pair := func() *[]patient { return &[]patient{{Name: secret}, {Name: secret}} }
 	fields := map[string]any{"name": secret, "secret": secret, "tags": "{}"}
 	for name, run := range map[string]func() error{
-		"insert":      func() error { _, err := db.NewInsert().Model(p).Exec(ctx); return err },
-		"insert many": func() error { _, err := db.NewInsert().Model(&pair).Exec(ctx); return err },
+		"insert":      func() error { _, err := db.NewInsert().Model(one()).Exec(ctx); return err },
+		"insert many": func() error { _, err := db.NewInsert().Model(pair()).Exec(ctx); return err },
 		"insert map":  func() error { _, err := db.NewInsert().Model(&fields).TableExpr("patients").Exec(ctx); return err },
 		"upsert": func() error {
-			_, err := db.NewInsert().Model(p).On("CONFLICT (id) DO UPDATE").Set("name = ?", secret).Exec(ctx)
+			_, err := db.NewInsert().Model(one()).On("CONFLICT (id) DO UPDATE").Set("name = ?", secret).Exec(ctx)
 			return err
 		},
 		"select": func() error {
-			return db.NewSelect().Model(&pair).Where("name = ? OR secret IN (?)", secret, bun.List([]string{secret, secret})).Scan(ctx)
+			return db.NewSelect().Model(pair()).Where("name = ? OR secret IN (?)", secret, bun.List([]string{secret, secret})).Scan(ctx)
 		},
 		"select parts": func() error {
 			_, err := db.NewSelect().Model((*patient)(nil)).ColumnExpr("?", secret).WherePK().OrderExpr("? || name", secret).Count(ctx)
 			_ = err // WherePK of no model is an error; its text must not leak either
 			return nil
 		},
-		"update": func() error { _, err := db.NewUpdate().Model(p).WherePK().Exec(ctx); return err },
+		"update": func() error { _, err := db.NewUpdate().Model(one()).WherePK().Exec(ctx); return err },
 		"update set": func() error {
-			_, err := db.NewUpdate().Model(p).Set("name = ?", secret).Where("name = ?", secret).Exec(ctx)
+			_, err := db.NewUpdate().Model(one()).Set("name = ?", secret).Where("name = ?", secret).Exec(ctx)
 			return err
 		},
 		"update map": func() error {
 			_, err := db.NewUpdate().Model(&fields).TableExpr("patients").Where("name = ?", secret).Exec(ctx)
 			return err
 		},
-		"update many": func() error { _, err := db.NewUpdate().Model(&pair).Column("name").Bulk().Exec(ctx); return err },
-		"delete":      func() error { _, err := db.NewDelete().Model(p).Where("name = ?", secret).Exec(ctx); return err },
+		"update many": func() error { _, err := db.NewUpdate().Model(pair()).Column("name").Bulk().Exec(ctx); return err },
+		"delete":      func() error { _, err := db.NewDelete().Model(one()).Where("name = ?", secret).Exec(ctx); return err },
 		"raw":         func() error { _, err := db.NewRaw("SELECT ?", secret).Exec(ctx); return err },
 		"exec":        func() error { _, err := db.ExecContext(ctx, "UPDATE patients SET name = ?", secret); return err },
 		"query row":   func() error { var s string; return db.QueryRowContext(ctx, "SELECT ?", secret).Scan(&s) },
