@@ -78,7 +78,6 @@ type DB struct {
 	writer   chan struct{} // SQLite has one writer: InTx queues here, in order, instead of polling the file's lock
 	locks    locks
 	metrics  *poolMetrics
-	closing  []func() error
 }
 
 // Kind is Postgres or SQLite.
@@ -127,16 +126,16 @@ func newDB(kind string, pool *sql.DB, url string, opt Options) *DB {
 	pool.SetMaxIdleConns(opt.MaxIdle)
 	pool.SetConnMaxLifetime(opt.MaxLifetime)
 	pool.SetConnMaxIdleTime(opt.MaxIdleTime)
+	metrics := newPoolMetrics(opt.Name, pool)
 	db := &DB{
-		DB: bun.NewDB(pool, dialectOf(kind)), kind: kind, attempts: opt.TxAttempts,
-		writer: make(chan struct{}, 1), metrics: newPoolMetrics(opt.Name, pool),
+		DB:   bun.NewDB(pool, dialectOf(kind)).WithQueryHook(newQueryHook(kind, opt, metrics)),
+		kind: kind, attempts: opt.TxAttempts, writer: make(chan struct{}, 1), metrics: metrics,
 	}
 	db.locks.path = sqlitePath(url)
 	if inMemory(url) { // the data lives as long as one connection does
 		pool.SetConnMaxLifetime(0)
 		pool.SetConnMaxIdleTime(0)
 	}
-	db.AddQueryHook(newQueryHook(kind, opt, db.metrics))
 	return db
 }
 

@@ -47,7 +47,7 @@ func newQueryHook(kind string, opt Options, metrics *poolMetrics) *queryHook {
 type spanKey struct{}
 
 // BeforeQuery implements bun.QueryHook.
-func (h *queryHook) BeforeQuery(ctx context.Context, q *bun.QueryEvent) context.Context {
+func (h *queryHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}

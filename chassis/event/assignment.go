@@ -13,9 +13,7 @@ import (
 type assignment struct {
 	*Consumer
 	generation *kafka.Generation
-	dialer     *dialer         // of the readers alone
-	hand       context.Context // of the events in hand; it outlives the assignment by Drain
-	letGo      context.CancelFunc
+	dialer     *dialer // of the readers alone
 
 	mu      sync.Mutex
 	next    map[string]map[int]int64 // the offset that each partition is at
@@ -23,27 +21,26 @@ type assignment struct {
 	wake    chan struct{}
 }
 
-func newAssignment(ctx context.Context, c *Consumer, generation *kafka.Generation) *assignment {
-	a := &assignment{
+func newAssignment(c *Consumer, generation *kafka.Generation) *assignment {
+	return &assignment{
 		Consumer: c, generation: generation, dialer: newDialer(c.opt.Connection),
 		next: map[string]map[int]int64{}, pending: map[string]map[int]int64{}, wake: make(chan struct{}, 1),
 	}
-	a.hand, a.letGo = context.WithCancel(context.WithoutCancel(ctx))
-	return a
 }
 
 // run has one worker a partition until the generation has ended, and returns when each has finished its event in hand and
-// the offsets are committed.
-func (a *assignment) run(ended context.Context) {
-	defer a.letGo()
+// the offsets are committed. The events in hand have the values of ctx, not its end: they may go on for Drain.
+func (a *assignment) run(ctx, ended context.Context) {
+	hand, letGo := context.WithCancel(context.WithoutCancel(ctx))
+	defer letGo()
 	open, stop := context.WithCancel(ended)
 	defer stop()
-	context.AfterFunc(open, func() { time.AfterFunc(a.opt.Drain, a.letGo) })
+	context.AfterFunc(open, func() { time.AfterFunc(a.opt.Drain, letGo) })
 
 	var workers sync.WaitGroup
 	for topic, partitions := range a.generation.Assignments {
 		for _, p := range partitions {
-			workers.Go(func() { a.consume(open, topic, p) })
+			workers.Go(func() { a.consume(open, hand, topic, p) })
 		}
 	}
 	workers.Go(func() { a.watch(open, stop) })
@@ -105,7 +102,7 @@ func (a *assignment) take() map[string]map[int]int64 {
 }
 
 // consume handles one partition's records, one after the other.
-func (a *assignment) consume(open context.Context, topic string, p kafka.PartitionAssignment) {
+func (a *assignment) consume(open, hand context.Context, topic string, p kafka.PartitionAssignment) {
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: a.opt.Brokers, Topic: topic, Partition: p.ID, Dialer: a.dialer.Dialer,
 		MinBytes: 1, MaxBytes: 1 << 20, // an answer as soon as there is a record; a larger record still comes, alone
@@ -135,7 +132,7 @@ func (a *assignment) consume(open context.Context, topic string, p kafka.Partiti
 			continue
 		}
 		lag.Set(float64(m.HighWaterMark - m.Offset))
-		if !a.handle(open, a.hand, m) {
+		if !a.handle(open, hand, m) {
 			return
 		}
 		a.commit(topic, p.ID, m.Offset+1)

@@ -85,7 +85,7 @@ func (c *Consumer) begin(ctx context.Context, generation *kafka.Generation) {
 	c.working.Store(true)
 	generation.Start(func(ended context.Context) {
 		defer c.working.Store(false)
-		newAssignment(ctx, c, generation).run(ended)
+		newAssignment(c, generation).run(ctx, ended)
 	})
 }
 

@@ -28,7 +28,7 @@ func (c Connection) validate() error {
 		return errors.New("no Kafka broker is given: set kafka.brokers")
 	}
 	if i := slices.Index(c.Brokers, ""); i >= 0 {
-		return fmt.Errorf("Kafka broker %d of %d is empty: kafka.brokers wants host:port", i+1, len(c.Brokers))
+		return fmt.Errorf("broker %d of %d is empty: kafka.brokers wants host:port", i+1, len(c.Brokers))
 	}
 	return nil
 }

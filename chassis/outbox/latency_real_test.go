@@ -48,7 +48,9 @@ func BenchmarkCommitToConsumed(b *testing.B) {
 	go func() { done <- consumer.Run(ctx) }()
 	b.Cleanup(func() {
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
 	})
 	once := func() time.Duration {
 		e, err := event.New(benchType, "k", payload{})
