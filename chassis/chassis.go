@@ -1,6 +1,7 @@
 package chassis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 // Spec is what a service's declaration says, as far as the running service needs it. It is generated from service.yaml.
 type Spec struct {
 	// Name is the service's: in logs, spans and metrics, and as its consumer group.
-	Name, Version string
+	Name string
+	// Version is that of the program. Default: what the Go command stamped it with.
+	Version string
 	// Port is the API's port unless http.addr says otherwise. Default 8080.
 	Port int
 	// Contract is the OpenAPI document that requests are validated against. Without one nothing is.
@@ -105,6 +108,7 @@ func Run(ctx context.Context, spec Spec, wire Wire, opt Options) error {
 	if opt.Stdout == nil {
 		opt.Stdout = io.Discard
 	}
+	spec.Version = cmp.Or(spec.Version, builtVersion())
 	mode, err := parse(spec, opt.Args)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -37,14 +38,24 @@ func parse(spec Spec, args []string) (mode, error) {
 }
 
 func version(spec Spec) string {
-	return fmt.Sprintf("%s %s (%s %s/%s)", spec.Name, orUnknown(spec.Version), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s %s (%s %s/%s)", spec.Name, spec.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-func orUnknown(v string) string {
-	if v == "" {
+// builtVersion is the version that the Go command stamped the program with: a tag, or else the commit.
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
 		return "unversioned"
 	}
-	return v
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "unversioned"
 }
 
 func show(w io.Writer, spec Spec, mode mode) error {

@@ -96,6 +96,10 @@ func (s *Service) buildServers() (err error) {
 // Log writes JSON lines with the trace, span, request and correlation id of the context.
 func (s *Service) Log() *slog.Logger { return s.tel.Log }
 
+// Config fills in a struct with keys of the service's own, tagged as package config describes; its values are the
+// defaults. A key or variable that neither the chassis nor wire has asked for keeps the service from starting.
+func (s *Service) Config(into any) error { return s.settings.source.Decode(into) }
+
 // Router takes the handlers. Every request to them is validated against the contract, traced, measured and logged.
 func (s *Service) Router() *gin.Engine { return s.api.Router() }
 

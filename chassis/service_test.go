@@ -238,6 +238,19 @@ func TestStartFailuresSayWhatToDo(t *testing.T) {
 	}
 }
 
+func TestServiceHasKeysOfItsOwn(t *testing.T) {
+	var own struct {
+		Greeting struct {
+			Text string `config:"text" default:"Hello" doc:"how to greet"`
+		} `config:"greeting"`
+	}
+	_, stop := serving(t, Spec{Name: "shop"}, func(_ context.Context, s *Service) error { return s.Config(&own) },
+		Options{Environ: environment("APP_GREETING_TEXT=Servus")})
+	if err := stop(); err != nil || own.Greeting.Text != "Servus" {
+		t.Errorf("text %q, %v; want Servus", own.Greeting.Text, err)
+	}
+}
+
 func TestStopWhileStartingIsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err := Run(ctx, Spec{Name: "shop"}, func(ctx context.Context, _ *Service) error {
@@ -434,6 +447,16 @@ func TestPrintConfigMasksSecretsAndNamesOrigins(t *testing.T) {
 func TestVersion(t *testing.T) {
 	if got := output(t, "-version"); !strings.HasPrefix(got, "shop v1.2.3 (go1.") {
 		t.Errorf("version: %s", got)
+	}
+}
+
+func TestVersionIsNeverEmpty(t *testing.T) {
+	var out bytes.Buffer
+	if err := Run(t.Context(), Spec{Name: "shop"}, noWire, Options{Args: []string{"--version"}, Stdout: &out}); err != nil {
+		t.Fatal(err)
+	}
+	if len(strings.Fields(out.String())) != 4 {
+		t.Errorf("version: %q, want the name, a version, Go's, and the platform", out.String())
 	}
 }
 

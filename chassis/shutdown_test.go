@@ -75,7 +75,7 @@ func (l *load) run(ctx context.Context, client *http.Client, worker int) {
 		switch {
 		case err == nil:
 			l.traces = append(l.traces, trace)
-		case errors.Is(err, syscall.ECONNREFUSED):
+		case refused(err):
 			l.refused = append(l.refused, time.Now())
 			l.mu.Unlock()
 			return
@@ -87,6 +87,13 @@ func (l *load) run(ctx context.Context, client *http.Client, worker int) {
 			close(l.enough)
 		}
 	}
+}
+
+// refused tells whether no connection came about: the kernel refuses a handshake, or resets one that has just begun when
+// the port closes.
+func refused(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET))
 }
 
 func send(client *http.Client, r *http.Request) error {
