@@ -14,7 +14,7 @@ import (
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
-var database = spec.Options{Database: "postgres", Publishes: []string{"greeting.created.v1"}}
+var withDatabase = spec.Options{Database: "postgres", Publishes: []string{"greeting.created.v1"}}
 
 func TestServiceIsTheSameEachTimeAndInParallel(t *testing.T) {
 	p, rendered := goldenPlatform(t)
@@ -83,7 +83,7 @@ func (c *counting) Content(path, inputHash string) ([]byte, bool) {
 
 func TestContractDecidesAloneWhetherItsGoIsMadeAgain(t *testing.T) {
 	p := newPlatform(t)
-	first := p.create("greeter", database, Inputs{})
+	first := p.create("greeter", withDatabase, Inputs{})
 	p.write("services/greeter/service.yaml", p.read("services/greeter/service.yaml")+"run: {replicas: {min: 3}}\n")
 	hashes := func(files []plan.File) map[string]string {
 		all := map[string]string{}
@@ -107,7 +107,7 @@ func TestContractDecidesAloneWhetherItsGoIsMadeAgain(t *testing.T) {
 
 func TestNewOperationIsOneNewFile(t *testing.T) {
 	p := newPlatform(t)
-	first := newMemory(p.create("greeter", database, Inputs{Resource: "greeting"}))
+	first := newMemory(p.create("greeter", withDatabase, Inputs{Resource: "greeting"}))
 	contract := p.read("services/greeter/api/openapi.yaml")
 	p.write("services/greeter/api/openapi.yaml", strings.Replace(contract, "components:\n", `  /v1/greetings/{id}/cancel:
     post:
@@ -134,7 +134,7 @@ components:
 
 func TestNewEventsChangeNoFileOfAPerson(t *testing.T) {
 	p := newPlatform(t)
-	o := database
+	o := withDatabase
 	o.Publishes = append(slices.Clone(o.Publishes), "greeting.changed.v1")
 	o.Consumes = []string{"greeting.created.v1"}
 	first := newMemory(p.create("greeter", o, Inputs{Resource: "greeting"}))
@@ -157,7 +157,7 @@ func TestNewEventsChangeNoFileOfAPerson(t *testing.T) {
 
 func TestOperationsThatNoLongerLookAsSeededAreForAPersonToWrite(t *testing.T) {
 	p := newPlatform(t)
-	p.create("greeter", database, Inputs{Resource: "greeting"})
+	p.create("greeter", withDatabase, Inputs{Resource: "greeting"})
 	contract := p.read("services/greeter/api/openapi.yaml")
 	p.write("services/greeter/api/openapi.yaml", strings.ReplaceAll(contract, "name: {type: string", "title: {type: string"))
 	p.write("services/greeter/api/openapi.yaml", strings.ReplaceAll(p.read("services/greeter/api/openapi.yaml"), "[name]", "[title]"))
@@ -178,7 +178,7 @@ func TestOperationsThatNoLongerLookAsSeededAreForAPersonToWrite(t *testing.T) {
 func TestNewCallChangesNoFileOfAPerson(t *testing.T) {
 	p := newPlatform(t)
 	p.create("catalog", spec.Options{}, Inputs{Resource: "product"})
-	first := newMemory(p.create("greeter", database, Inputs{Resource: "greeting"}))
+	first := newMemory(p.create("greeter", withDatabase, Inputs{Resource: "greeting"}))
 	p.write("services/greeter/service.yaml", p.read("services/greeter/service.yaml")+"calls: {catalog: {operations: [getProduct]}}\n")
 	for _, f := range p.sync("greeter", Inputs{Resource: "greeting"}, nil) {
 		old, known := first[f.Path]
@@ -249,7 +249,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPlatform(t)
-			p.create("greeter", database, Inputs{})
+			p.create("greeter", withDatabase, Inputs{})
 			test.make(p)
 			_, err := p.r.Service(p.model(), "greeter", Inputs{}, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "executing") {
