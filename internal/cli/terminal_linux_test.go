@@ -140,18 +140,6 @@ func (x *terminal) exit() int {
 	}
 }
 
-// platform makes a folder that is a platform.
-func platform(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range map[string]string{"platform.yaml": "name: shop\n", "go.mod": "module example.com/shop\n\ngo 1.26.0\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 const (
 	enter = "\r"
 	down  = "\x1b[B"

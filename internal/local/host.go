@@ -115,7 +115,9 @@ func (h *host) startKafka(port int, dir string, topics []string) error {
 
 // createTopics makes the topics on a real cluster; those that are there already stay as they are.
 func createTopics(ctx context.Context, brokers, topics []string) error {
-	client := &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 30 * time.Second}
+	transport := new(kafka.Transport)
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 30 * time.Second, Transport: transport}
 	req := &kafka.CreateTopicsRequest{}
 	for _, t := range topics {
 		req.Topics = append(req.Topics, kafka.TopicConfig{Topic: t, NumPartitions: partitions, ReplicationFactor: 1})

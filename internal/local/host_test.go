@@ -106,7 +106,7 @@ func TestServicesDieWithTheirHost(t *testing.T) {
 
 func TestHostedKafkaHasTheDeclaredTopicsOnly(t *testing.T) {
 	p := start(t, options(t, nil))
-	client := &kafka.Client{Addr: kafka.TCP(p.Brokers()...)}
+	client := &kafka.Client{Addr: kafka.TCP(p.Brokers()...), Transport: transport(t)}
 	meta, err := client.Metadata(t.Context(), &kafka.MetadataRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -156,9 +156,19 @@ func TestEventsOutliveTheProcess(t *testing.T) {
 	}
 }
 
+// transport keeps no connection beyond the test.
+func transport(t *testing.T) *kafka.Transport {
+	t.Helper()
+	out := new(kafka.Transport)
+	t.Cleanup(out.CloseIdleConnections)
+	return out
+}
+
 func produce(t *testing.T, brokers []string, value string) []string {
 	t.Helper()
-	w := &kafka.Writer{Addr: kafka.TCP(brokers...), Topic: "front.seen.v1", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+	w := &kafka.Writer{
+		Addr: kafka.TCP(brokers...), Topic: "front.seen.v1", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, Transport: transport(t),
+	}
 	defer func() { _ = w.Close() }()
 	if err := w.WriteMessages(t.Context(), kafka.Message{Key: []byte("k"), Value: []byte(value)}); err != nil {
 		t.Fatal(err)
