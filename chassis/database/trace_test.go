@@ -29,7 +29,9 @@ type patient struct {
 func useEveryQuery(ctx context.Context, t *testing.T, db *database.DB, secret string) {
 	t.Helper()
 	// Queries write ids and results into what they are given, so each gets its own, and the order does not matter.
-	one := func() *patient { return &patient{Name: secret, Secret: secret, Tags: map[string]string{secret: secret}} }
+	one := func() *patient {
+		return &patient{Name: secret, Secret: secret, Tags: map[string]string{secret: secret}}
+	}
 	pair := func() *[]patient { return &[]patient{{Name: secret}, {Name: secret}} }
 	fields := map[string]any{"name": secret, "secret": secret, "tags": "{}"}
 	for name, run := range map[string]func() error{

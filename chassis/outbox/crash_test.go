@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -23,6 +22,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/test/soak"
 )
 
 // The crash test has a service commit orders with their events and kills it, or the broker, again and again. In the end
@@ -30,9 +30,6 @@ import (
 //
 // The service is this test binary, started again with childEnv set: only a process can be killed as a process is.
 const childEnv = "TRELLIS_TEST_OUTBOX"
-
-// roundsEnv overrides the number of crashes.
-const roundsEnv = "TRELLIS_CRASH_ROUNDS"
 
 const crashKeys = 5
 
@@ -158,15 +155,9 @@ func TestNothingIsLostWhenProcessesAreKilled(t *testing.T) {
 
 // crash runs the rounds. Each kills the service in one of three ways, every third the broker too, and the consumer is
 // stopped and started again now and then.
-func crash(t *testing.T, ordersURL, shippingURL string, kafka broker, rounds int) {
+func crash(t *testing.T, ordersURL, shippingURL string, kafka broker, everyday int) {
 	t.Helper()
-	if text := os.Getenv(roundsEnv); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatalf("%s: %v", roundsEnv, err)
-		}
-		rounds = n
-	}
+	rounds := soak.Rounds(t, everyday)
 	orders, shipping := openURL(t, ordersURL), openURL(t, shippingURL)
 	for db, statement := range map[*database.DB]string{
 		orders:   "CREATE TABLE orders (key TEXT NOT NULL, n INT NOT NULL, PRIMARY KEY (key, n))",

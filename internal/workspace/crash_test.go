@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/test/soak"
 )
 
 const (
@@ -77,7 +78,8 @@ func TestKillingASyncLeavesTheTreeBeforeOrAfter(t *testing.T) {
 	usual := time.Since(start) / 2
 	before := p.tree()
 	counts := map[string]int{}
-	for i := 1; i <= *kills; i++ {
+	kills := soak.Rounds(t, 6)
+	for i := 1; i <= kills; i++ {
 		version := fmt.Sprint(i)
 		if err := syncFleet(reference.root, version, func() {}); err != nil {
 			t.Fatal(err)
@@ -107,7 +109,7 @@ func TestKillingASyncLeavesTheTreeBeforeOrAfter(t *testing.T) {
 		p.noLeftovers()
 		before = after
 	}
-	t.Logf("%d kills within %v: %v", *kills, usual, counts)
+	t.Logf("%d kills within %v: %v", kills, usual, counts)
 }
 
 // A kill ends a sync by SIGKILL.

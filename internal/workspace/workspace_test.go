@@ -18,10 +18,7 @@ import (
 	"github.com/trellis-mesh/trellis/internal/plan"
 )
 
-var (
-	seed  = flag.Uint64("seed", 0, "seed of the randomised tests; 0 takes a new one")
-	kills = flag.Int("kills", 6, "how often the crash test kills a sync")
-)
+var seed = flag.Uint64("seed", 0, "seed of the randomised tests; 0 takes a new one")
 
 func TestMain(m *testing.M) {
 	if CommitterMain(os.Args[1:]) || syncMain(os.Args[1:]) {
