@@ -40,7 +40,6 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags real ./...
-	$(GO) vet -tags soak ./...
 	$(GO) run ./cmd/scaffold check
 	$(GO) test ./test/docs -run 'TestDocuments'
 	cd tools && $(GO) run ./licences .. ../bench
@@ -50,7 +49,7 @@ bench: ## measure every promise that has a number, against bare Gin, go-zero and
 	cd bench && $(GO) run . $(ARGS)
 
 soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, benchmarks
-	TRELLIS_ROUNDS=$(ROUNDS) $(GO) test $(RACE) -tags 'real soak' -timeout 120m -count 1 ./...
+	TRELLIS_ROUNDS=$(ROUNDS) $(GO) test $(RACE) -tags real -timeout 120m -count 1 ./...
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "fuzz: $$package $$target"; \

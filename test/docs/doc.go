@@ -5,6 +5,6 @@
 //	<!-- run -->              run it in a scratch copy of the platform; it must succeed. Fences of one document share the copy.
 //	<!-- run exit=1 -->       run it; it must exit with that status.
 //	<!-- start until="…" -->  start it and wait for that text; it goes on until the end of the document, or until
-//	<!-- stop -->             , and is then interrupted as by Ctrl-C and must exit with 0.
+//	<!-- stop -->             , and is then interrupted as by Ctrl-C and must leave no port taken.
 //	<!-- make -->             the lines are make targets, which the continuous integration runs itself: they must exist.
 package docs

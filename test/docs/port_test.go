@@ -25,24 +25,27 @@ func (s *scratch) movePorts(t *testing.T) {
 		t.Fatalf("%s: no local.portBase of whole thousands, as the documents name", path)
 	}
 	s.from = regexp.MustCompile(`:` + string(match[2]) + `(\d{3})\b`)
-	s.to = fmt.Sprintf(":%d$1", freeThousand(t))
-	text = portBase.ReplaceAll(text, []byte("${1}"+s.to[1:3]+"000"))
+	s.base = freeThousand(t)
+	s.to = fmt.Sprintf(":%d$1", s.base/1000)
+	text = portBase.ReplaceAll(text, fmt.Appendf(nil, "${1}%d", s.base))
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// freeThousand finds a thousand of ports, below those that the system gives to clients, whose first hundred are free.
+// portCount is more than the ports of the platform.
+const portCount = 100
+
+// freeThousand finds a thousand of ports, below those that the system gives to clients, whose first ports are free.
 func freeThousand(t *testing.T) int {
 	t.Helper()
 	first := 20 + os.Getpid()%10 // tests at the same time begin their search at different places
 	for i := range 10 {
-		thousand := 20 + (first-20+i)%10
-		if free(thousand*1000, 100) {
-			return thousand
+		if base := 1000 * (20 + (first-20+i)%10); free(base, portCount) {
+			return base
 		}
 	}
-	t.Fatal("no hundred free ports in a row between 20000 and 30000")
+	t.Fatal("no free ports in a row between 20000 and 30000")
 	return 0
 }
 
