@@ -22,6 +22,8 @@ type Spec struct {
 	Version string
 	// Port is the API's port unless http.addr says otherwise. Default 8080.
 	Port int
+	// Timeout is how long a request may take, unless its operation's x-timeout says otherwise. Default: httpserver's.
+	Timeout time.Duration
 	// Contract is the OpenAPI document that requests are validated against. Without one nothing is.
 	Contract []byte
 	// Database and Cache say whether the service has its own.

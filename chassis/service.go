@@ -81,12 +81,13 @@ func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Se
 
 func (s *Service) buildServers() (err error) {
 	o := httpserver.Options{
-		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, Telemetry: s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
+		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, RequestTimeout: s.spec.Timeout,
+		Telemetry: s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
 	}
 	if s.api, err = httpserver.New(o); err != nil {
 		return fmt.Errorf("build the API server: %w", err)
 	}
-	o.Addr, o.Contract = s.settings.Admin.Addr, nil
+	o.Addr, o.Contract, o.RequestTimeout = s.settings.Admin.Addr, nil, 0
 	if s.admin, err = httpserver.NewAdmin(o); err != nil {
 		return fmt.Errorf("build the admin server: %w", err)
 	}

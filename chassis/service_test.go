@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/gin-gonic/gin"
@@ -235,6 +236,28 @@ func TestStartFailuresSayWhatToDo(t *testing.T) {
 				t.Errorf("exit code %d, want 1", exitCode(err))
 			}
 		})
+	}
+}
+
+func TestRequestsEndWithTheDeclaredTimeout(t *testing.T) {
+	left := make(chan time.Duration, 1)
+	s, stop := serving(t, Spec{Name: "greeter", Timeout: 7 * time.Second}, func(_ context.Context, s *Service) error {
+		s.Router().GET("/", func(c *gin.Context) {
+			deadline, _ := c.Request.Context().Deadline()
+			left <- time.Until(deadline)
+		})
+		return nil
+	}, Options{Environ: environment()})
+	answer, err := http.Get("http://" + s.Addr() + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if got := <-left; got <= 0 || got > 7*time.Second {
+		t.Errorf("%v left, want at most 7s", got)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 
