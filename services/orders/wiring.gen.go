@@ -22,6 +22,7 @@ import (
 var spec = chassis.Spec{
 	Name:     "orders",
 	Port:     8080,
+	Timeout:  15 * time.Second,
 	Contract: api.Contract,
 	Database: true,
 	Calls: []chassis.Call{

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/chassis/database"
@@ -17,6 +18,7 @@ import (
 var spec = chassis.Spec{
 	Name:      "users",
 	Port:      8080,
+	Timeout:   15 * time.Second,
 	Contract:  api.Contract,
 	Database:  true,
 	Publishes: []string{api.UserCreatedV1Type},
