@@ -50,7 +50,7 @@ func post(t *testing.T, url string, body, answer any) (status int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post(url, "application/json", bytes.NewReader(sent)) //nolint:noctx // a service of the test, with limits of its own
+	resp, err := http.Post(url, "application/json", bytes.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func post(t *testing.T, url string, body, answer any) (status int) {
 
 func get(t *testing.T, url string, answer any) (status int) {
 	t.Helper()
-	resp, err := http.Get(url) //nolint:noctx // a service of the test, with limits of its own
+	resp, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func place(t *testing.T, p *local.Platform, customer, product string) (int, orde
 // tryPlace orders a piece from a service that may die meanwhile, and gives the id of an order that was acknowledged.
 func tryPlace(p *local.Platform, customer, product string) (id string, ok bool) {
 	body := fmt.Sprintf(`{"customerId": %q, "items": [{"productId": %q, "quantity": 1}]}`, customer, product)
-	resp, err := http.Post(p.Service("orders").URL+"/v1/orders", "application/json", strings.NewReader(body)) //nolint:noctx // see post
+	resp, err := http.Post(p.Service("orders").URL+"/v1/orders", "application/json", strings.NewReader(body))
 	if err != nil {
 		return "", false
 	}
