@@ -65,6 +65,7 @@ fmt: ## format the code
 generate: ## write again what follows from the declarations and from the code
 	$(GO) generate ./...
 	$(GO) run ./cmd/scaffold sync
+	$(GO) test ./test/docs -run Graph -update
 
 tools: ## build the pinned tools now, instead of at their first use
 	$(LINT) version
