@@ -34,9 +34,7 @@ func TestPoolRecoversWhenPostgresWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Kill()
-	if err := write(); err == nil {
-		t.Error("a write to a dead server succeeded")
-	}
+	eventually(t, "writes fail", func() bool { return write() != nil }) // a backend outlives its server for a moment
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -94,20 +95,35 @@ func ordinaryUser(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
 }
 
-// Start starts the server again after Kill and waits until it answers.
+// Start starts the server again after Kill and waits until it answers. A killed server's children take a moment to notice
+// their parent's death, and as long as one is there, PostgreSQL refuses to start.
 func (s *PostgresServer) Start() error {
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		err := s.startOnce()
+		if err == nil {
+			return nil
+		}
+		if s.process != nil {
+			s.process.kill()
+		}
+		if !strings.Contains(err.Error(), "still in use") || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+func (s *PostgresServer) startOnce() error {
 	args := []string{"-D", s.dir + "/data", "-k", s.dir, "-c", "listen_addresses=", "-c", "max_connections=200",
 		"-c", "max_prepared_transactions=64", "-c", "shared_buffers=32MB"}
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
-	var err error
-	if s.process, err = start(s.dir, nil, s.owner, filepath.Join(s.bin, "postgres"), args...); err != nil {
+	p, err := start(s.dir, nil, s.owner, filepath.Join(s.bin, "postgres"), args...)
+	if err != nil {
 		return err
 	}
-	return s.process.await(30*time.Second, func(ctx context.Context) error {
-		return s.run(ctx, "SELECT 1")
-	})
+	s.process = p
+	return p.await(30*time.Second, func(ctx context.Context) error { return s.run(ctx, "SELECT 1") })
 }
 
 // Kill ends the server by SIGKILL.
