@@ -3,6 +3,7 @@ package render
 import (
 	"io/fs"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -20,9 +21,12 @@ type platform struct {
 	made  map[string][]string // by service, what create rendered
 }
 
+// shared is a renderer that remembers what it made of a contract for the next test.
+var shared = sync.OnceValues(New)
+
 func newPlatform(t testing.TB) *platform {
 	t.Helper()
-	r, err := New()
+	r, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}

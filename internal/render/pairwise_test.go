@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/internal/lint"
@@ -62,7 +63,7 @@ func (c combination) pairs() []pair {
 
 // pairwise gives combinations that have every pair of values of every two options in one of them: each next one is the one
 // that has the most pairs not seen yet.
-func pairwise() []combination {
+var pairwise = sync.OnceValue(func() []combination {
 	all := []combination{{}}
 	for _, o := range options {
 		var longer []combination
@@ -98,7 +99,7 @@ func pairwise() []combination {
 		}
 		chosen = append(chosen, best)
 	}
-}
+})
 
 // pairwisePlatform has a service for each of the combinations, and two that they call and listen to.
 func pairwisePlatform(t *testing.T) (p *platform, services map[string]combination) {
