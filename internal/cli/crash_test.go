@@ -21,6 +21,7 @@ import (
 
 // TestKilledSyncLeavesAllOrNothing kills scaffold, and all processes of its group, at random moments of a sync of 20 services.
 func TestKilledSyncLeavesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	dir := platform(t)
 	mustRun(t, scaffold(t, dir, "new", "service0", "--resource", "thing"))
 	for i := 1; i < 20; i++ {

@@ -147,6 +147,7 @@ const (
 )
 
 func TestNewAsksOnATerminal(t *testing.T) {
+	t.Parallel()
 	dir := platform(t)
 	env := []string{"TERM=tmux-256color"}
 	if code := openTerminal(t, dir, env, "new", "catalog", "--resource", "product").exit(); code != 0 {
@@ -183,6 +184,7 @@ func TestNewAsksOnATerminal(t *testing.T) {
 }
 
 func TestNewWritesNothingWhenTheAnswersAreBrokenOff(t *testing.T) {
+	t.Parallel()
 	dir := platform(t)
 	x := openTerminal(t, dir, []string{"TERM=tmux-256color"}, "new")
 	x.see("Name")
@@ -197,6 +199,7 @@ func TestNewWritesNothingWhenTheAnswersAreBrokenOff(t *testing.T) {
 }
 
 func TestColoursAreForTerminals(t *testing.T) {
+	t.Parallel()
 	dir := platform(t)
 	for env, coloured := range map[string]bool{"NO_COLOR=": true, "NO_COLOR=1": false, "TERM=dumb": false} {
 		x := openTerminal(t, dir, []string{"TERM=xterm", env}, "check")
@@ -209,6 +212,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 }
 
 func TestNothingIsAskedOfTheTerminalWithoutNeed(t *testing.T) {
+	t.Parallel()
 	x := openTerminal(t, platform(t), []string{"TERM=xterm-256color"}, "version")
 	x.see("templates")
 	x.exit()

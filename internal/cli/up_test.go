@@ -197,6 +197,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 func TestGeneratedServicesPassTheirTestsAndRunTogether(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	declaration := "name: shop\nlocal: {portBase: " + freeBase(t) + "}\n"
 	if err := os.WriteFile(filepath.Join(dir, "platform.yaml"), []byte(declaration), 0o600); err != nil {
