@@ -46,8 +46,8 @@ func newSweepingListener(l net.Listener) *sweepingListener {
 // and stays silent costs the whole of it.
 const (
 	sweepGap   = 50 * time.Millisecond
-	sweepLimit = time.Second
-	patience   = time.Second
+	sweepLimit = 2 * time.Second
+	patience   = 2 * time.Second
 )
 
 // sweep makes Accept take what is left and waits until it has.
