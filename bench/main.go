@@ -70,15 +70,17 @@ func run(ctx context.Context, o options) error {
 	parts := map[string]func(context.Context, options, *scratchTree, *report) error{
 		"desk": measureDesk, "fleet": measureFleet, "service": measureService,
 	}
+	var failures []error // a part that fails does not take the others' figures with it
 	for _, name := range []string{"desk", "fleet", "service"} {
 		if !strings.Contains(","+o.only+",", ","+name+",") {
 			continue
 		}
 		if err := parts[name](ctx, o, scratch, result); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			failures = append(failures, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	if err := result.print(os.Stdout, o.json); err != nil {
+	failures = append(failures, result.print(os.Stdout, o.json))
+	if err := errors.Join(failures...); err != nil {
 		return err
 	}
 	if o.strict && !result.pass() {

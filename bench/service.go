@@ -34,16 +34,17 @@ func measureService(ctx context.Context, o options, s *scratchTree, r *report) e
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	r.Servers = make([]server, len(all))
+	servers := make([]server, len(all))
 	for i, c := range all {
-		r.Servers[i].Name = c.name
-		if err := measureStarts(ctx, c, o.starts, collector.Addr, &r.Servers[i]); err != nil {
+		servers[i].Name = c.name
+		if err := measureStarts(ctx, c, o.starts, collector.Addr, &servers[i]); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	if err := measureThroughput(ctx, o, all, collector.Addr, r.Servers); err != nil {
+	if err := measureThroughput(ctx, o, all, collector.Addr, servers); err != nil {
 		return err
 	}
+	r.Servers = servers
 	judge(r)
 	return nil
 }

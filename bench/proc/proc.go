@@ -49,7 +49,8 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	if c.Stdout != nil {
 		cmd.Stdout = c.Stdout
 	}
-	cmd.Stderr = os.Stderr
+	var complaints tail
+	cmd.Stderr = &complaints
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Path, err)
@@ -60,10 +61,25 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		close(p.exited)
 	}()
 	if err := p.await(ctx, c.Ready); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", c.Path, err), p.Stop())
+		err = errors.Join(fmt.Errorf("start %s: %w", c.Path, err), p.Stop())
+		return nil, fmt.Errorf("%w\n%s", err, complaints.text)
 	}
 	p.StartToReady = time.Since(begin)
 	return p, nil
+}
+
+// tail keeps the end of what is written. It is read only after the process has ended.
+type tail struct{ text []byte }
+
+const tailSize = 4 << 10
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	t.text = append(t.text, p...)
+	if excess := len(t.text) - tailSize; excess > 0 {
+		t.text = append(t.text[:0], t.text[excess:]...)
+	}
+	return len(p), nil
 }
 
 func (p *Process) await(ctx context.Context, url string) error {

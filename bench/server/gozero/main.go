@@ -1,5 +1,5 @@
 // Command gozero serves a thing with go-zero as its own project generator lays a service out: the configuration file's
-// defaults, every native middleware on, JSON access logs on standard output, metrics and health on the DevServer, traces
+// defaults, every native middleware but load shedding on, JSON access logs on standard output, metrics and health on the DevServer, traces
 // over OTLP/HTTP.
 package main
 
@@ -20,6 +20,7 @@ const configuration = `
 Name: thing
 Host: %s
 Port: %d
+CpuThreshold: 0 # the load shedder is off: the comparison saturates the processor on purpose
 Log:
   Encoding: json
 Telemetry:
