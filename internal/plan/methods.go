@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// methods finds the Go methods that a person's files declare.
+// methods finds the Go methods that the files on the disk will declare once the plan is applied.
 type methods struct {
 	disk    Tree
-	gone    map[string]bool              // files that the plan deletes
+	planned map[string][]byte            // what the plan makes of files that are there; nil for one that it deletes
 	folders map[string]map[string]string // folder, then "Type.Method", to file
 }
 
@@ -27,17 +27,15 @@ func (m *methods) declaredIn(dir, method string) (string, error) {
 	found := map[string]string{}
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
-		if !entry.Type().IsRegular() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || m.gone[name] {
+		if !entry.Type().IsRegular() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		file, err := m.disk.Read(name)
+		content, err := m.content(name)
 		if err != nil {
 			return "", err
 		}
-		if file != nil {
-			for _, declared := range declarations(file.Content) {
-				found[declared] = name
-			}
+		for _, declared := range declarations(content) {
+			found[declared] = name
 		}
 	}
 	if m.folders == nil {
@@ -47,8 +45,24 @@ func (m *methods) declaredIn(dir, method string) (string, error) {
 	return found[method], nil
 }
 
-// declarations lists the methods of a Go file as "Type.Method" and its functions by their names. A file with syntax errors gives those up to the error.
+// content is what the file will be; nil when it goes.
+func (m *methods) content(name string) ([]byte, error) {
+	if content, changes := m.planned[name]; changes {
+		return content, nil
+	}
+	file, err := m.disk.Read(name)
+	if err != nil || file == nil {
+		return nil, err
+	}
+	return file.Content, nil
+}
+
+// declarations lists the methods of a Go file as "Type.Method" and its functions by their names. A file with syntax errors
+// gives those up to the error, one without content none.
 func declarations(source []byte) []string {
+	if source == nil { // to the parser that means a file on the disk
+		return nil
+	}
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if file == nil && err != nil {
 		return nil

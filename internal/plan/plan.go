@@ -62,10 +62,11 @@ func paths(state map[string]Base, files map[string]*File) []string {
 
 // dropProvided skips the once files that would seed a method which a person's file declares already.
 func (p *Plan) dropProvided(disk Tree, files map[string]*File) error {
-	m := methods{disk: disk, gone: map[string]bool{}}
+	m := methods{disk: disk, planned: map[string][]byte{}}
 	for i := range p.Actions {
-		if p.Actions[i].Op == Delete {
-			m.gone[p.Actions[i].Path] = true
+		switch p.Actions[i].Op {
+		case Update, Merge, Delete: // a file to be created is no person's yet
+			m.planned[p.Actions[i].Path] = p.Actions[i].New
 		}
 	}
 	for i := range p.Actions {

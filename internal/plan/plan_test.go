@@ -185,6 +185,20 @@ func TestBuildSeedsAMethodWhoseOldFileGoes(t *testing.T) {
 	}
 }
 
+func TestBuildSeedsAFunctionThatItsOldFileLoses(t *testing.T) {
+	old, now := "package s\nfunc present() {}\n", "package s\n"
+	p, err := Build(map[string]Base{"s/handler.go": *baseOf(Once, old)}, tree{"s/handler.go": *onDisk(old)}, []File{
+		{Path: "s/handler.go", Class: Once, Content: []byte(now)},
+		{Path: "s/thing.go", Class: Once, Content: []byte(old), Provides: "present"},
+	}, v2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("update s/handler.go\ncreate s/thing.go", words(p)); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+}
+
 // world is a random platform: what was rendered last, what people made of it, and what is rendered now.
 type world struct {
 	state    map[string]Base
