@@ -2,7 +2,6 @@ package merge
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,23 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/trellis-mesh/trellis/test/soak"
 )
-
-var seed = flag.Uint64("seed", 0, "seed of the randomised tests; 0 takes a new one")
-
-// seeded gives a source of randomness and says how to get the same one again.
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	s := *seed
-	if s == 0 {
-		s = uint64(time.Now().UnixNano())
-	}
-	t.Logf("repeat with -seed=%d", s)
-	return rand.New(rand.NewPCG(s, s))
-}
 
 var labels = Labels{Yours: "yours", Theirs: "scaffold v2"}
 
@@ -128,7 +115,7 @@ func TestHasMarkers(t *testing.T) {
 }
 
 func TestTextOfUnchangedSideTakesTheOther(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 5000 {
 		b, x := randomText(rng), randomText(rng)
 		for _, sides := range [][2]string{{b, x}, {x, b}, {x, x}} {
@@ -141,7 +128,7 @@ func TestTextOfUnchangedSideTakesTheOther(t *testing.T) {
 }
 
 func TestTextIsSymmetric(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 5000 {
 		b, y, z := randomText(rng), randomText(rng), randomText(rng)
 		one := Text([]byte(b), []byte(y), []byte(z), labels)
@@ -156,7 +143,7 @@ func TestTextIsSymmetric(t *testing.T) {
 }
 
 func TestResolvingForOneSideLosesNothingOfIt(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 5000 {
 		b, y, z := randomText(rng), randomText(rng), randomText(rng)
 		got := Text([]byte(b), []byte(y), []byte(z), labels)
@@ -177,7 +164,7 @@ func TestResolvingForOneSideLosesNothingOfIt(t *testing.T) {
 
 // An edit replaces a line by others; edits on lines that do not touch are disjoint.
 func TestDisjointEditsMergeCleanly(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 3000 {
 		base, yours, theirs, want := disjointEdits(rng, uniqueLine)
 		got := Text([]byte(base), []byte(yours), []byte(theirs), labels)
@@ -191,7 +178,7 @@ func TestCleanMergesAgreeWithGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	dir := t.TempDir()
 	clean := 0
 	for i := range 200 {

@@ -3,10 +3,12 @@ package merge
 import (
 	"math/rand/v2"
 	"testing"
+
+	"github.com/trellis-mesh/trellis/test/soak"
 )
 
 func TestMatchIsALongestCommonSubsequence(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 3000 {
 		letters := 1 + rng.IntN(6)
 		a, b := randomIDs(rng, letters), randomIDs(rng, letters)

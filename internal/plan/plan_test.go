@@ -3,7 +3,6 @@ package plan
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,22 +12,11 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/trellis-mesh/trellis/test/soak"
 )
-
-var seed = flag.Uint64("seed", 0, "seed of the randomised tests; 0 takes a new one")
-
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	s := *seed
-	if s == 0 {
-		s = uint64(time.Now().UnixNano())
-	}
-	t.Logf("repeat with -seed=%d", s)
-	return rand.New(rand.NewPCG(s, s))
-}
 
 // tree is a disk in memory.
 type tree map[string]Disk
@@ -254,7 +242,7 @@ func edit(rng *rand.Rand, text string) string {
 }
 
 func TestPlansNeverLoseWhatAPersonWrote(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 2000 {
 		w := randomWorld(rng)
 		p, err := Build(w.state, w.disk, w.rendered, Options{Version: "v2", Restore: rng.IntN(4) == 0})
@@ -282,7 +270,7 @@ func TestPlansNeverLoseWhatAPersonWrote(t *testing.T) {
 }
 
 func TestAPlanAppliedLeavesNothingToDo(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 2000 {
 		w := randomWorld(rng)
 		opt := Options{Version: "v2", Restore: rng.IntN(4) == 0}
@@ -313,7 +301,7 @@ func TestAPlanAppliedLeavesNothingToDo(t *testing.T) {
 }
 
 func TestBuildIsDeterministic(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 100 {
 		w := randomWorld(rng)
 		one, err := Build(w.state, w.disk, w.rendered, v2)

@@ -67,7 +67,7 @@ func planFleet(w *Workspace, version string) (*plan.Plan, error) {
 }
 
 func TestKillingASyncLeavesTheTreeBeforeOrAfter(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	p, reference := newPlatform(t), newPlatform(t)
 	start := time.Now()
 	for _, root := range []string{p.root, reference.root} {

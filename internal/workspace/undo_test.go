@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/test/soak"
 )
 
 func TestUndoRestoresContentModeAndTime(t *testing.T) {
@@ -132,7 +133,7 @@ func TestOnlyTheLastTwentyCommandsAreKept(t *testing.T) {
 
 // A random history of commands and of undoing them ends where it began.
 func TestUndoingARandomHistory(t *testing.T) {
-	rng := seeded(t)
+	rng := soak.Rand(t)
 	for range 10 {
 		p := newPlatform(t)
 		trees := []string{p.tree()}

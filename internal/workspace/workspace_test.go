@@ -3,38 +3,23 @@ package workspace
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
 )
-
-var seed = flag.Uint64("seed", 0, "seed of the randomised tests; 0 takes a new one")
 
 func TestMain(m *testing.M) {
 	if CommitterMain(os.Args[1:]) || syncMain(os.Args[1:]) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-func seeded(t *testing.T) *rand.Rand {
-	t.Helper()
-	s := *seed
-	if s == 0 {
-		s = uint64(time.Now().UnixNano())
-	}
-	t.Logf("repeat with -seed=%d", s)
-	return rand.New(rand.NewPCG(s, s))
 }
 
 // A platform is a test's tree on the disk.

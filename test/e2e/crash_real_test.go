@@ -6,7 +6,6 @@ import (
 	"context"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -35,9 +34,7 @@ func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 	ada, tea := customer(t, p, "Ada"), product(t, p, "tea", "12.50")
 	told := newAudience(t, broker)
 
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	moment := rand.New(rand.NewPCG(seed, 0))
+	moment := soak.Rand(t)
 	acknowledged := map[string]bool{}
 	for round := range soak.Rounds(t, 4) {
 		broker.Kill()

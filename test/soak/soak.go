@@ -1,4 +1,5 @@
-// Package soak lets a test that repeats something random be short in everyday runs and long in `make soak`.
+// Package soak has what tests that repeat something random share: how often, so that they are short in everyday runs and long
+// in `make soak`, and a seed to repeat a failure with.
 package soak
 
 import (
