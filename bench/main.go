@@ -28,6 +28,7 @@ type options struct {
 	rounds      int
 	connections int
 	duration    time.Duration
+	profile     string
 }
 
 func parseOptions() options {
@@ -41,6 +42,7 @@ func parseOptions() options {
 	flag.IntVar(&o.rounds, "rounds", 9, "rounds of load; each loads every server once")
 	flag.IntVar(&o.connections, "connections", 32, "keep-alive connections of the load generator")
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "load on one server in one round")
+	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the generated service under one more round of load")
 	flag.Parse()
 	return o
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"os"
 	"time"
 
 	"github.com/trellis-mesh/trellis/bench/load"
@@ -124,7 +127,29 @@ func measureThroughput(ctx context.Context, o options, all []contestant, otlp st
 	for i, result := range results {
 		result.summarise(&out[i])
 	}
+	if o.profile != "" {
+		return servers[1].writeProfile(ctx, o)
+	}
 	return nil
+}
+
+// writeProfile loads the server and writes what its processor time goes to.
+func (r *running) writeProfile(ctx context.Context, o options) error {
+	const seconds = 5
+	o.duration = (seconds + 1) * time.Second
+	loaded := make(chan error, 1)
+	go func() {
+		_, err := r.load(ctx, o, o.duration)
+		loaded <- err
+	}()
+	status, profile, err := get(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.adminAddr, seconds))
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("profile: %d %s", status, profile)
+	}
+	if err == nil {
+		err = os.WriteFile(o.profile, profile, 0o644)
+	}
+	return errors.Join(err, <-loaded)
 }
 
 // splitProcessors keeps one processor for the servers and puts this process on another; with only one, all share it.

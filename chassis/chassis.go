@@ -59,6 +59,7 @@ func Main(spec Spec, wire Wire) {
 	// GOMEMLIMIT becomes nine tenths of the container's limit, unless it is set; the rest is for what is not on the heap. A
 	// limit that cannot be read is no reason not to start. GOMAXPROCS follows the container by itself.
 	_, _ = memlimit.Set()
+	tuneCollector()
 
 	err := Run(context.Background(), spec, wire, Options{
 		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Signals: signals, install: true,

@@ -29,7 +29,8 @@ type Service struct {
 		Ratio    float64 `config:"ratio" default:"0.1" doc:"share of traces begun here that are recorded, 0 to 1"`
 	} `config:"telemetry"`
 	Log struct {
-		Level slog.Level `config:"level" default:"info" doc:"debug, info, warn or error"`
+		Level slog.Level    `config:"level" default:"info" doc:"debug, info, warn or error"`
+		Delay time.Duration `config:"delay" default:"10ms" doc:"how long lines below warn may wait to be written together; 0s writes each at once"`
 	} `config:"log"`
 	Shutdown struct {
 		Delay   time.Duration `config:"delay" default:"5s" doc:"how long the service answers on after it said that it is not ready"`

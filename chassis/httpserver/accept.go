@@ -167,6 +167,11 @@ func (a *acceptor) acceptsText(text string) bool {
 	return a.format == nil || a.format.Validate(text) == nil
 }
 
+// acceptsSegment says yes to a segment of a path. An empty one is left to kin-openapi, for which it is an absent value.
+func (a *acceptor) acceptsSegment(text string) bool {
+	return text != "" && !a.unsure && a.acceptsText(text)
+}
+
 // maxPlainDigits is how many digits surely fit into an int64.
 const maxPlainDigits = 18
 

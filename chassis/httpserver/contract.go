@@ -141,6 +141,8 @@ type parameterCheck struct {
 	parameter *openapi3.Parameter
 	// absent reports whether the request cannot have it, so that an optional one without a default needs no further look.
 	absent func(r *http.Request) bool
+	// accept says yes to the text of a path segment that is surely right; nil for other parameters.
+	accept *acceptor
 }
 
 // newParameterCheck tells whether a parameter needs checking at all: a path segment that may be any text is right as soon
@@ -150,10 +152,13 @@ func newParameterCheck(p *openapi3.Parameter) (check parameterCheck, needed bool
 	if p.Schema != nil {
 		schema = p.Schema.Value
 	}
-	if p.In == openapi3.ParameterInPath && schema != nil && anyText(schema) && (p.Style == "" || p.Style == openapi3.SerializationSimple) {
+	if p.In == openapi3.ParameterInPath && schema != nil && anyText(schema) && simple(p) {
 		return parameterCheck{}, false
 	}
 	check.parameter = p
+	if p.In == openapi3.ParameterInPath && schema != nil && schema.Type.Is("string") && simple(p) {
+		check.accept = newAcceptor(p.Schema, map[*openapi3.Schema]*acceptor{})
+	}
 	if p.Required || schema == nil || hasDefault(p.Schema, nil) {
 		return check, true
 	}
@@ -166,6 +171,11 @@ func newParameterCheck(p *openapi3.Parameter) (check parameterCheck, needed bool
 		check.absent = func(r *http.Request) bool { return r.Header["Cookie"] == nil }
 	}
 	return check, true
+}
+
+// simple reports whether a path segment is the parameter's value and nothing else.
+func simple(p *openapi3.Parameter) bool {
+	return p.Style == "" || p.Style == openapi3.SerializationSimple
 }
 
 // anyText reports whether a schema allows every text of at least one character.

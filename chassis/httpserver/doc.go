@@ -14,7 +14,7 @@
 //
 // A request passes, in this order:
 //
-//   - tracing: otelgin for the requests that are recorded, otherwise only the ids;
+//   - its trace: a span for the requests that are recorded, otherwise only the ids;
 //   - its context: request id (X-Request-Id when it is sane), correlation id, operation, deadline;
 //   - recovery, metrics (http_requests_total, http_request_duration_seconds, http_requests_in_flight) and the access log;
 //   - injected faults, and the limits of the body and the time;

@@ -87,6 +87,7 @@ type Server struct {
 	opt        Options
 	engine     *gin.Engine
 	operations *operations // nil for the admin server
+	tracing    tracing
 	draining   atomic.Bool
 	active     prometheus.Gauge // nil for the admin server
 	listening  listening
@@ -113,10 +114,13 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register the HTTP metrics: %w", err)
 	}
-	s := &Server{opt: opt, engine: engine, operations: newOperations(opt, contract, metrics), active: metrics.connections}
+	s := &Server{
+		opt: opt, engine: engine, active: metrics.connections,
+		operations: newOperations(opt, contract, metrics), tracing: newTracing(opt.Telemetry),
+	}
 	// Routes registered before Use are not behind what Use adds: probes are neither traced, measured, logged nor failed.
 	mountHealth(engine, opt.Health)
-	engine.Use(tracing(opt.Telemetry), s.observe, s.validate)
+	engine.Use(s.observe, s.validate)
 	return s, nil
 }
 

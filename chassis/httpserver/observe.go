@@ -35,8 +35,10 @@ func (s *Server) observe(c *gin.Context) {
 
 func (s *Server) begin(c *gin.Context) *request {
 	op, now := s.operations.of(c), time.Now()
+	ctx, span := s.tracing.begin(c, op)
 	r := &request{
-		Context:  traced(c.Request, s.opt.Telemetry.Propagator),
+		Context:  ctx,
+		span:     span,
 		ids:      takeIDs(c.Request.Header, s.opt.NewID),
 		op:       op,
 		start:    now,
@@ -65,6 +67,7 @@ func (s *Server) finish(c *gin.Context, r *request) {
 	r.op.count(m, status).Inc()
 	telemetry.Observe(r, r.op.duration, elapsed.Seconds())
 	s.log(c, r, status, elapsed)
+	s.tracing.end(r.span, c, status)
 	r.end()
 	if cut {
 		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing

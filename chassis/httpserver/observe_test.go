@@ -93,9 +93,9 @@ func TestOneTraceIDInSpanLogAndAnswer(t *testing.T) {
 		"begun and not recorded":      {0, "", "", false},
 		"recorded by the caller":      {0, recordedBy, parentTrace, true},
 		"not recorded by the caller":  {1, unrecorded, parentTrace, false},
-		"a senseless traceparent":     {1, "00-xyz", "", false},
-		"a traceparent of zeros":      {1, "00-00000000000000000000000000000000-0000000000000000-00", "", false},
-		"a recorded one that's wrong": {0, strings.Replace(recordedBy, "4bf", "4BF", 1), "", true},
+		"a senseless traceparent":     {1, "00-xyz", "", true},
+		"a traceparent of zeros":      {1, "00-00000000000000000000000000000000-0000000000000000-00", "", true},
+		"a recorded one that's wrong": {0, strings.Replace(recordedBy, "4bf", "4BF", 1), "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen string

@@ -25,6 +25,7 @@ type operation struct {
 	// contract is what a request must look like; nil when nothing has to be checked.
 	contract *contractOperation
 
+	span     spanStart
 	duration prometheus.Observer
 	requests [600]atomic.Pointer[prometheus.Counter] // by status, resolved when first counted
 }
@@ -76,6 +77,7 @@ func (o *operations) prepare(id, method, route string) *operation {
 	return &operation{
 		id: id, method: method, route: route,
 		timeout: o.opt.RequestTimeout, bodyLimit: o.opt.BodyLimit,
+		span:     newSpanStart(id, method, route),
 		duration: o.metrics.duration.WithLabelValues(id, method),
 	}
 }
@@ -115,6 +117,9 @@ func (o *operations) add(key routeKey) *operation {
 	return op
 }
 
+// otherMethod stands for every method that HTTP does not have.
+const otherMethod = "OTHER"
+
 // knownMethod keeps a client from making up label values.
 func knownMethod(method string) string {
 	switch method {
@@ -122,5 +127,5 @@ func knownMethod(method string) string {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return method
 	}
-	return "OTHER"
+	return otherMethod
 }

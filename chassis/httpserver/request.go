@@ -7,13 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
 // request is the context of one request: its ids, its operation and its deadline in one allocation. The deadline's
 // timer is made when somebody first asks for Done, since most handlers that only compute never do.
 type request struct {
-	context.Context //nolint:containedctx // it is a context; the parent is the connection's, with the span
+	context.Context            //nolint:containedctx // it is a context; the parent is the connection's, with the span
+	span            trace.Span // nil when the request is not recorded
 	ids             telemetry.IDs
 	op              *operation
 	start           time.Time

@@ -4,32 +4,32 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/contrib/instrumentation/github.com/gin-gonic/gin/otelgin"
-	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
-// tracing gives the requests that are recorded to otelgin and lets the others pass with nothing but their ids. otelgin
-// gathers its attributes before it knows whether anybody wants them, which for an unrecorded request costs more than all
-// the rest of this package (see BenchmarkStack).
-func tracing(t *telemetry.Telemetry) gin.HandlerFunc {
-	recorded := otelgin.Middleware(t.Service,
-		otelgin.WithTracerProvider(t.Entry()),
-		otelgin.WithPropagators(t.Propagator),
-		// The metrics of this package are Prometheus's.
-		otelgin.WithMeterProvider(noop.NewMeterProvider()))
-	return func(c *gin.Context) {
-		caller := first(c.Request.Header[headerTraceparent])
-		if caller == "" && t.Sample(rand.Uint64()) || sampled(caller) { //nolint:gosec // not a secret
-			recorded(c)
-		}
-	}
+// tracing makes the server span of each request that is recorded and gives the others nothing but their ids. It follows
+// OpenTelemetry's semantic conventions for HTTP servers. otelgin would do the same, but it gathers its attributes before
+// it knows whether anybody wants them, computes metrics that nobody reads, and writes the texts of errors, which may hold
+// a person's data, into the span.
+type tracing struct {
+	telemetry *telemetry.Telemetry
+	tracer    trace.Tracer
+}
+
+func newTracing(t *telemetry.Telemetry) tracing {
+	return tracing{telemetry: t, tracer: t.Entry().Tracer("github.com/trellis-mesh/trellis/chassis/httpserver")}
 }
 
 // Headers of the W3C Trace Context and Baggage recommendations, in canonical form.
@@ -38,32 +38,22 @@ const (
 	headerBaggage     = "Baggage"
 )
 
-// sampled reads the caller's decision: traceparent is version, trace id, span id and flags, and the last flag is it
-// (W3C Trace Context, section 3.2).
-func sampled(traceparent string) bool {
-	const flags = len("00-") + 32 + len("-") + 16 + len("-")
-	if len(traceparent) < flags+2 {
-		return false
-	}
-	switch traceparent[flags+1] {
-	case '1', '3', '5', '7', '9', 'b', 'd', 'f':
-		return true
-	}
-	return false
-}
-
-// traced gives the request's context with its trace: otelgin's span, the caller's trace, or the identity of a trace that
-// begins here and is not recorded, whose id still joins the logs of all services.
-func traced(r *http.Request, propagator propagation.TextMapPropagator) context.Context {
+// begin gives the request's context with its trace: a span when it is recorded, otherwise the caller's trace, or the
+// identity of a trace that begins here and is not recorded, whose id still joins the logs of all services. The span is
+// nil when the request is not recorded. A caller's decision is followed; a traceparent that cannot be read is none.
+func (t tracing) begin(c *gin.Context, op *operation) (context.Context, trace.Span) {
+	r := c.Request
 	ctx := r.Context()
-	if trace.SpanContextFromContext(ctx).IsValid() {
-		return ctx
-	}
 	if r.Header[headerTraceparent] != nil || r.Header[headerBaggage] != nil {
-		ctx = propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
-		if trace.SpanContextFromContext(ctx).IsValid() {
-			return ctx
-		}
+		ctx = t.telemetry.Propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	caller := trace.SpanContextFromContext(ctx)
+	switch {
+	case caller.IsSampled(), !caller.IsValid() && t.telemetry.Sample(rand.Uint64()): //nolint:gosec // not a secret
+		return t.tracer.Start(ctx, op.span.name, trace.WithSpanKind(trace.SpanKindServer),
+			trace.WithAttributes(op.span.attributes...), trace.WithAttributes(requestAttributes(c)...))
+	case caller.IsValid():
+		return ctx, nil
 	}
 	var begun trace.SpanContextConfig
 	random(begun.TraceID[:8])
@@ -71,7 +61,104 @@ func traced(r *http.Request, propagator propagation.TextMapPropagator) context.C
 	random(begun.SpanID[:])
 	begun.TraceID[0] |= 1 // an id of zeros is invalid
 	begun.SpanID[0] |= 1
-	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(begun))
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(begun)), nil
+}
+
+// end closes the span. Only a server's own failure makes it an error; a status of 0 is an answer that was cut off.
+func (tracing) end(span trace.Span, c *gin.Context, status int) {
+	if span == nil {
+		return
+	}
+	if status != 0 {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+	}
+	if size := c.Writer.Size(); size > 0 {
+		span.SetAttributes(semconv.HTTPResponseBodySize(size))
+	}
+	if status == 0 || status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+		kind := "aborted"
+		if status != 0 {
+			kind = strconv.Itoa(status)
+		}
+		span.SetAttributes(semconv.ErrorTypeKey.String(kind))
+	}
+	span.End()
+}
+
+// spanStart is what all spans of an operation begin with.
+type spanStart struct {
+	name       string
+	attributes []attribute.KeyValue
+}
+
+func newSpanStart(id, method, route string) spanStart {
+	s := spanStart{name: method + " " + route}
+	if route == "" {
+		return spanStart{name: method, attributes: []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(conventionalMethod(method))}}
+	}
+	s.attributes = []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(route)}
+	if id != route {
+		s.attributes = append(s.attributes, attribute.String("http.operation", id))
+	}
+	return s
+}
+
+// conventionalMethod is the conventions' word for a method that they do not know.
+func conventionalMethod(method string) string {
+	if method == otherMethod {
+		return "_OTHER"
+	}
+	return method
+}
+
+// requestAttributes are those of one request. The query is left out, since it may hold secrets.
+func requestAttributes(c *gin.Context) []attribute.KeyValue {
+	r := c.Request
+	attrs := make([]attribute.KeyValue, 0, 10)
+	attrs = append(attrs, semconv.URLPath(r.URL.Path), semconv.URLScheme(scheme(r)))
+	if host, port := splitAddr(r.Host); host != "" {
+		attrs = append(attrs, semconv.ServerAddress(host))
+		if port > 0 {
+			attrs = append(attrs, semconv.ServerPort(port))
+		}
+	}
+	if version, ok := strings.CutPrefix(r.Proto, "HTTP/"); ok {
+		attrs = append(attrs, semconv.NetworkProtocolVersion(version))
+	}
+	if host, port := splitAddr(r.RemoteAddr); host != "" {
+		attrs = append(attrs, semconv.NetworkPeerAddress(host))
+		if port > 0 {
+			attrs = append(attrs, semconv.NetworkPeerPort(port))
+		}
+	}
+	if client := c.ClientIP(); client != "" {
+		attrs = append(attrs, semconv.ClientAddress(client))
+	}
+	if agent := r.UserAgent(); agent != "" {
+		attrs = append(attrs, semconv.UserAgentOriginal(agent))
+	}
+	return attrs
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// splitAddr takes host:port apart; the port is 0 when there is none.
+func splitAddr(addr string) (string, int) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr, 0
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return host, 0
+	}
+	return host, port
 }
 
 // random fills 8 bytes. Ids name things and guard nothing, so the fast generator will do.

@@ -47,7 +47,7 @@ func (o *contractOperation) checkParameters(c *gin.Context) error {
 	var faults []problem.FieldError
 	for i := range o.parameters {
 		p := &o.parameters[i]
-		if p.absent != nil && p.absent(c.Request) {
+		if p.absent != nil && p.absent(c.Request) || p.accept != nil && p.accept.acceptsSegment(c.Param(p.parameter.Name)) {
 			continue
 		}
 		if input == nil {
