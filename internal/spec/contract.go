@@ -32,6 +32,9 @@ type Operation struct {
 	ID     string
 	Method string // upper case
 	Path   string // as in the contract: /v1/products/{id}
+	// Security are the ways to show that a request may be made, of which one is enough, each as the scopes that it needs
+	// all of. There is none when anybody may make it.
+	Security [][]string
 	// Position of the operationId.
 	Position Position
 
@@ -43,6 +46,16 @@ func (o *Operation) Idempotent() bool {
 	switch o.Method {
 	case "GET", "HEAD", "PUT", "DELETE", "OPTIONS":
 		return true
+	}
+	return false
+}
+
+// Secured reports whether any operation asks for a token.
+func (c *Contract) Secured() bool {
+	for _, o := range c.Operations {
+		if len(o.Security) > 0 {
+			return true
+		}
 	}
 	return false
 }

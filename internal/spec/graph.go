@@ -30,11 +30,12 @@ type index struct {
 	callers    map[string][]*Service
 	publishers map[string][]*Service
 	consumers  map[string][]*Service
+	externals  map[string][]*Service
 }
 
 func (m *Model) graph() *index {
 	m.once.Do(func() {
-		x := &index{map[string][]*Service{}, map[string][]*Service{}, map[string][]*Service{}}
+		x := &index{map[string][]*Service{}, map[string][]*Service{}, map[string][]*Service{}, map[string][]*Service{}}
 		for _, s := range m.Services {
 			for callee := range s.Calls {
 				x.callers[callee] = append(x.callers[callee], s)
@@ -44,6 +45,11 @@ func (m *Model) graph() *index {
 			}
 			for _, t := range s.Events.Consumes {
 				x.consumers[t] = append(x.consumers[t], s)
+			}
+			for _, e := range s.Externals {
+				if all := x.externals[e.Host]; len(all) == 0 || all[len(all)-1] != s {
+					x.externals[e.Host] = append(all, s)
+				}
 			}
 		}
 		m.index = x
@@ -84,6 +90,9 @@ func (m *Model) Publishers(event string) []*Service { return m.graph().publisher
 
 // Consumers gives the services that consume the event type, sorted by name.
 func (m *Model) Consumers(event string) []*Service { return m.graph().consumers[event] }
+
+// External gives the services that may reach the host outside the mesh, sorted by name.
+func (m *Model) External(host string) []*Service { return m.graph().externals[host] }
 
 // Edges gives every dependency in a stable order: by the depending service, its calls first, then the events it publishes.
 func (m *Model) Edges() []Edge {

@@ -35,6 +35,8 @@ var kinds = map[string]kind{
 		form: "write lower-case words joined by dots, such as cluster.local"},
 	"host": {pattern: whole(domain + `(\.` + domain + `)+`), most: 253, what: "a fully qualified host name", refuse: refuseHost,
 		form: "write the whole name without scheme, port or path, such as api.example.com"},
+	"issuer": {pattern: whole(`https?://` + domain + `(\.` + domain + `)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?`), most: 300, what: "an issuer's URL",
+		form: "write scheme and host, such as https://api.example.com"},
 	"registry": {pattern: whole(`[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*`), most: 200, what: "an image registry",
 		form: "write host and path without scheme, such as registry.example.com/shop"},
 	"label": {pattern: whole(`[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?`), most: 63, what: "a Kubernetes label's value",

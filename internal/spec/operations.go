@@ -28,6 +28,8 @@ func parseContract(file string, raw []byte) (*Contract, Problems) {
 	w.version(root)
 	if len(w.problems) == 0 {
 		w.references(root, root)
+		_, security := lookup(root, "security")
+		w.standard = w.security(security)
 		w.paths(root)
 	}
 	return w.contract, w.problems
@@ -36,6 +38,7 @@ func parseContract(file string, raw []byte) (*Contract, Problems) {
 type contractWalk struct {
 	contract *Contract
 	problems Problems
+	standard [][]string            // the security of operations that name none
 	ids      map[string]*Operation // by operationId in lower case: on some disks, files differ by more than case only
 }
 
@@ -126,6 +129,7 @@ func (w *contractWalk) path(key, item *yaml.Node) {
 		w.add(item, "write the methods below it: get, post, …", "the path %s must hold keys and values, not %s", clip(key.Value), describe(item))
 		return
 	}
+	w.segments(key)
 	for i := 0; i+1 < len(item.Content); i += 2 {
 		method, operation := item.Content[i], item.Content[i+1]
 		switch {
@@ -138,6 +142,67 @@ func (w *contractWalk) path(key, item *yaml.Node) {
 		}
 	}
 }
+
+// segment is a part of a path that the router and the mesh's rules can tell exactly: a parameter is the whole of it.
+var segment = whole(`(\{[^{}/]+\}|[A-Za-z0-9._~!$&'()+,;=@-]*)`)
+
+func (w *contractWalk) segments(path *yaml.Node) {
+	for part := range strings.SplitSeq(strings.TrimPrefix(path.Value, "/"), "/") {
+		if !segment.MatchString(part) {
+			w.add(path, "make a parameter a whole part between slashes, and the rest of plain letters and digits: /files/{name}/text", "the part %q of the path %s cannot be told apart from others by the mesh", clip(part), clip(path.Value))
+		}
+	}
+}
+
+// security reads a list of requirements: none where one of them asks for nothing.
+func (w *contractWalk) security(n *yaml.Node) [][]string {
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		w.add(n, "write a list, such as: [{token: [orders:read]}]", "security must hold a list, not %s", describe(n))
+		return nil
+	}
+	var ways [][]string
+	public := false
+	for _, requirement := range n.Content {
+		scopes, problem := requiredScopes(requirement)
+		if problem != nil {
+			w.add(problem, "write the scheme's name and a list of scopes, such as: {token: [orders:read]}", "a requirement of security must hold lists of scopes by scheme, not %s", describe(problem))
+		}
+		public = public || requirement.Kind == yaml.MappingNode && len(requirement.Content) == 0
+		ways = append(ways, scopes)
+	}
+	if public {
+		return nil
+	}
+	return ways
+}
+
+// requiredScopes are those of all schemes of a requirement, sorted, or else the node that is no such thing.
+func requiredScopes(requirement *yaml.Node) ([]string, *yaml.Node) {
+	if requirement.Kind != yaml.MappingNode {
+		return nil, requirement
+	}
+	scopes := []string{}
+	for i := 0; i+1 < len(requirement.Content); i += 2 {
+		list := requirement.Content[i+1]
+		if list.Kind != yaml.SequenceNode {
+			return nil, list
+		}
+		for _, scope := range list.Content {
+			if !scopePattern.MatchString(scope.Value) {
+				return nil, scope
+			}
+			scopes = append(scopes, scope.Value)
+		}
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes), nil
+}
+
+// scopePattern is a scope token (RFC 6749, section 3.3) without what is a wildcard to the mesh.
+var scopePattern = whole(`[A-Za-z0-9!#$%&'()+,./:;<=>?@^_{|}~-]+`)
 
 func (w *contractWalk) operation(path string, method, operation *yaml.Node) {
 	name := fmt.Sprintf("%s %s", strings.ToUpper(method.Value), clip(path))
@@ -162,6 +227,10 @@ func (w *contractWalk) operation(path string, method, operation *yaml.Node) {
 		return
 	}
 	o := &Operation{ID: id.Value, Method: strings.ToUpper(method.Value), Path: path, Position: place(w.contract.Path, id), contract: w.contract}
+	o.Security = w.standard
+	if _, security := lookup(operation, "security"); security != nil {
+		o.Security = w.security(security)
+	}
 	w.ids[strings.ToLower(o.ID)] = o
 	w.contract.Operations[o.ID] = o
 }

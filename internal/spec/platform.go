@@ -44,6 +44,12 @@ func parsePlatform(file string, raw []byte) (*Platform, Problems) {
 	if len(p.Gateway.Hosts) == 0 {
 		p.Gateway.Hosts = []string{p.Name + ".localhost"}
 	}
+	if p.Auth.Issuer == "" {
+		p.Auth.Issuer = "https://" + p.Gateway.Hosts[0]
+	}
+	if p.Auth.Audience == "" {
+		p.Auth.Audience = p.Name
+	}
 	versions := maps.Clone(pinned)
 	maps.Copy(versions, p.Versions)
 	p.Versions = versions

@@ -65,6 +65,17 @@ func (s *Service) At(path string) Position {
 	}
 }
 
+// defaultIssuer is the service that issues tokens where platform.yaml names none.
+const defaultIssuer = "users"
+
+// Issuer is the service that issues the tokens of requests from outside, or nil.
+func (m *Model) Issuer() *Service {
+	if name := m.Platform.Auth.Service; name != "" {
+		return m.Service(name)
+	}
+	return m.Service(defaultIssuer)
+}
+
 // Service returns the service of that name, or nil.
 func (m *Model) Service(name string) *Service {
 	i, found := slices.BinarySearchFunc(m.Services, name, func(s *Service, name string) int { return strings.Compare(s.Name, name) })

@@ -46,6 +46,8 @@ type Platform struct {
 	Registry string `yaml:"registry" default:"ko.local" is:"registry" example:"registry.example.com/shop"`
 	// Gateway is the platform's way in from outside.
 	Gateway Gateway `yaml:"gateway"`
+	// Auth is how requests from outside show whom they come from.
+	Auth Auth `yaml:"auth"`
 	// Local is how the platform runs on a developer's machine.
 	Local Local `yaml:"local"`
 	// Versions pins every part that the platform runs on. A part that is not named here has the version that this release of
@@ -57,6 +59,18 @@ type Platform struct {
 type Gateway struct {
 	// Hosts that the gateway answers to, as fully qualified names. Default: <name>.localhost, which resolves to this machine.
 	Hosts []string `yaml:"hosts" is:"host" example:"api.example.com"`
+}
+
+// Auth is how requests from outside show whom they come from: by a token of a service of the platform (JWT). The gateway
+// and each service ask for one where an operation's contract has security.
+type Auth struct {
+	// Issuer of the tokens, as they name it. Default: https:// and the first of gateway.hosts.
+	Issuer string `yaml:"issuer" is:"issuer" example:"https://api.example.com"`
+	// Audience that a token must be made for. Default: the platform's name.
+	Audience string `yaml:"audience" is:"line" example:"shop"`
+	// Service that issues the tokens and serves the keys to verify them with, at /.well-known/jwks.json. Default: users, when
+	// there is a service of that name.
+	Service string `yaml:"service" is:"service" example:"users"`
 }
 
 // Local says where the platform listens on a developer's machine.
