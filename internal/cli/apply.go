@@ -37,6 +37,11 @@ func (a *app) carryOut(ctx context.Context, s *session, p *plan.Plan, inputs map
 	if err := a.showPlan(p, show); err != nil {
 		return false, err
 	}
+	owed, err := s.owedMigrations(p)
+	if err != nil {
+		return false, err
+	}
+	a.notices(owed)
 	if n := len(p.Conflicts()); n > 0 {
 		a.aside("%s\n", conflictsLeft(n, show.dryRun))
 		return false, &failure{Conflict, nil}

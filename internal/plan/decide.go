@@ -33,42 +33,64 @@ var anyVersion = merge.Labels{Yours: "yours", Theirs: "scaffold "}
 func Decide(base *Base, disk *Disk, rendered *File, opt Options) Action {
 	d := decision{base: base, disk: disk, rendered: rendered, opt: opt}
 	switch {
-	case rendered == nil && disk == nil:
-		return d.forget(Skip, "gone already")
-	case rendered == nil && base == nil:
-		return d.leave(Keep, "not made by scaffold")
-	case rendered == nil && base.Hash == Hash(disk.Content):
-		return d.remove("no longer declared")
 	case rendered == nil:
-		return d.leave(Keep, "edited; no longer declared")
-	case disk == nil && base == nil:
-		return d.create("")
-	case disk == nil && opt.Restore:
-		return d.create("restored")
+		return d.undeclared()
 	case disk == nil:
-		return d.leave(Skip, "deleted by you; --restore brings it back")
+		return d.missing()
 	}
+	return d.present()
+}
 
-	now := Hash(rendered.Content)
-	onDisk := Hash(disk.Content)
+// undeclared is for what is no longer rendered.
+func (d decision) undeclared() Action {
+	switch {
+	case d.disk == nil:
+		return d.forget(Skip, "gone already")
+	case d.base == nil:
+		return d.leave(Keep, "not made by scaffold")
+	case d.base.Hash == Hash(d.disk.Content):
+		return d.remove("no longer declared")
+	}
+	return d.leave(Keep, "edited; no longer declared")
+}
+
+// missing is for what is rendered and not on the disk.
+func (d decision) missing() Action {
+	switch {
+	case d.base == nil:
+		return d.create("")
+	case !d.opt.Restore:
+		return d.leave(Skip, "deleted by you; --restore brings it back")
+	case d.rendered.Frozen && d.base.Hash != Hash(d.rendered.Content):
+		return d.leave(Skip, "deleted by you, and not what would be made now; take it back from git")
+	}
+	return d.create("restored")
+}
+
+// present is for what is rendered and on the disk.
+func (d decision) present() Action {
+	now, onDisk := Hash(d.rendered.Content), Hash(d.disk.Content)
 	switch {
 	case onDisk == now:
 		return d.identical()
-	case base == nil:
+	case d.base == nil:
 		return d.leave(Conflict, "not made by scaffold; move it away or make it the same, then run again")
-	case onDisk == base.Hash:
+	case onDisk == d.base.Hash && d.rendered.Frozen:
+		return d.freeze("never changes once made")
+	case onDisk == d.base.Hash:
 		return d.update()
-	case merge.HasMarkers(disk.Content, anyVersion):
+	case merge.HasMarkers(d.disk.Content, anyVersion):
 		return d.leave(Conflict, "conflict markers left; resolve them, then run again")
-	case base.Hash == now:
+	case d.base.Hash == now:
 		return d.keepRecording("edited")
-	case rendered.Class == Once:
+	case d.rendered.Frozen:
+		return d.freeze("yours")
+	case d.rendered.Class == Once:
 		return d.leave(Keep, "yours")
-	case rendered.Class == Merged && base.Content != nil:
+	case d.rendered.Class == Merged && d.base.Content != nil:
 		return d.merge()
-	default:
-		return d.mark()
 	}
+	return d.mark()
 }
 
 // Hash identifies a text, whatever its line endings and with or without a final newline: SHA-256 in hex.
@@ -97,6 +119,13 @@ func (d decision) leave(op Op, reason string) Action {
 		a.Old, a.New = d.disk.Content, d.disk.Content
 		a.Mode, a.OldMode = d.disk.Mode.Perm(), d.disk.Mode.Perm()
 	}
+	return a
+}
+
+// freeze leaves a frozen file, and what is recorded of it, and tells what it would be now.
+func (d decision) freeze(reason string) Action {
+	a := d.leave(Keep, reason)
+	a.Wanted = d.rendered.Content
 	return a
 }
 

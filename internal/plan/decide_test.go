@@ -2,6 +2,7 @@ package plan
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,10 +33,14 @@ func render(class Class, content string) *File {
 	return &File{Path: "f", Content: []byte(content), Mode: 0o644, Class: class, Template: "t.tmpl"}
 }
 
+// frozen stands for a once file that is frozen, in the table.
+const frozen Class = "frozen"
+
 // Each row is a row of the decision table in the design; "-" is nothing at that place.
 func TestDecide(t *testing.T) {
 	const none = "-"
-	all := []Class{Owned, Merged, Once}
+	thawed := []Class{Owned, Merged, Once}
+	all := append(slices.Clone(thawed), frozen)
 	tests := []struct {
 		row                  string
 		classes              []Class
@@ -48,11 +53,12 @@ func TestDecide(t *testing.T) {
 		{"nothing there yet", all, none, none, renderedText, false, Create, renderedText, renderedText},
 		{"not ours, and the same", all, none, renderedText, renderedText, false, Identical, renderedText, renderedText},
 		{"not ours, and different", all, none, editedText, renderedText, false, Conflict, editedText, none},
-		{"pristine, and something new", all, baseText, baseText, renderedText, false, Update, renderedText, renderedText},
+		{"pristine, and something new", thawed, baseText, baseText, renderedText, false, Update, renderedText, renderedText},
+		{"pristine and frozen, and something new", []Class{frozen}, baseText, baseText, renderedText, false, Keep, baseText, baseText},
 		{"already what is rendered", all, baseText, renderedText, renderedText, false, Identical, renderedText, renderedText},
 		{"pristine, and nothing new", all, baseText, baseText, baseText, false, Identical, baseText, baseText},
 		{"edited, and nothing new", all, baseText, editedText, baseText, false, Keep, editedText, baseText},
-		{"edited, and something new", []Class{Once}, baseText, editedText, renderedText, false, Keep, editedText, baseText},
+		{"edited, and something new", []Class{Once, frozen}, baseText, editedText, renderedText, false, Keep, editedText, baseText},
 		{"edited elsewhere", []Class{Merged}, baseText, editedText, renderedText, false, Merge, mergedText, renderedText},
 		{"edited more than is new", []Class{Merged}, baseText, mergedText, renderedText, false, Keep, mergedText, renderedText},
 		{
@@ -65,7 +71,9 @@ func TestDecide(t *testing.T) {
 		},
 		{"deleted by a person", all, baseText, none, renderedText, false, Skip, none, baseText},
 		{"deleted by a person, and nothing new", all, baseText, none, baseText, false, Skip, none, baseText},
-		{"deleted by a person, to be restored", all, baseText, none, renderedText, true, Create, renderedText, renderedText},
+		{"deleted by a person, to be restored", thawed, baseText, none, renderedText, true, Create, renderedText, renderedText},
+		{"deleted by a person, to be restored as it was", all, baseText, none, baseText, true, Create, baseText, baseText},
+		{"frozen, and can't be restored as it was", []Class{frozen}, baseText, none, renderedText, true, Skip, none, baseText},
 		{"deleted by a person, no longer rendered", all, baseText, none, none, false, Skip, none, none},
 		{"deleted, no longer rendered, restore", all, baseText, none, none, true, Skip, none, none},
 		{"pristine, no longer rendered", all, baseText, baseText, none, false, Delete, none, none},
@@ -78,6 +86,10 @@ func TestDecide(t *testing.T) {
 				var base *Base
 				var disk *Disk
 				var rendered *File
+				freeze := class == frozen
+				if freeze {
+					class = Once
+				}
 				if tt.base != none {
 					base = baseOf(class, tt.base)
 				}
@@ -86,6 +98,7 @@ func TestDecide(t *testing.T) {
 				}
 				if tt.rendered != none {
 					rendered = render(class, tt.rendered)
+					rendered.Frozen = freeze
 				}
 				opt := v2
 				opt.Restore = tt.restore
@@ -109,6 +122,13 @@ func TestDecide(t *testing.T) {
 				}
 				if a.Writes() != (content != tt.disk) {
 					t.Errorf("Writes = %v, yet the disk has %q and will have %q", a.Writes(), tt.disk, content)
+				}
+				wanted := none
+				if freeze && a.Op == Keep && tt.base != tt.rendered && tt.base != none && tt.rendered != none {
+					wanted = tt.rendered
+				}
+				if got := string(a.Wanted); a.Wanted != nil && got != wanted || a.Wanted == nil && wanted != none {
+					t.Errorf("wanted now: %q, want %q", got, wanted)
 				}
 				if a.Owner != "services/orders" {
 					t.Errorf("owner %q", a.Owner)

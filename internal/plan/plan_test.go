@@ -211,7 +211,8 @@ func randomWorld(rng *rand.Rand) world {
 			w.disk[name] = Disk{Content: []byte(text), Mode: []fs.FileMode{0o644, 0o755, 0o600}[rng.IntN(3)]}
 		}
 		if rng.IntN(4) > 0 {
-			w.rendered = append(w.rendered, File{Path: name, Content: []byte(edit(rng, text)), Mode: []fs.FileMode{0o644, 0o755}[rng.IntN(2)], Class: class})
+			w.rendered = append(w.rendered, File{Path: name, Content: []byte(edit(rng, text)), Mode: []fs.FileMode{0o644, 0o755}[rng.IntN(2)], Class: class,
+				Frozen: class == Once && rng.IntN(2) == 0})
 		}
 	}
 	return w
@@ -264,6 +265,32 @@ func TestPlansNeverLoseWhatAPersonWrote(t *testing.T) {
 				if !bytes.Contains(base.Content, text) && !bytes.Contains(now.Content, text) {
 					t.Fatalf("%s: the line %q of %q is lost in %q", name, text, before.Content, now.Content)
 				}
+			}
+		}
+	}
+}
+
+func TestAFrozenFileNeverChanges(t *testing.T) {
+	rng := soak.Rand(t)
+	for range 2000 {
+		w := randomWorld(rng)
+		p, err := Build(w.state, w.disk, w.rendered, Options{Version: "v2", Restore: rng.IntN(2) == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, _ := w.disk.apply(w.state, p)
+		for _, f := range w.rendered {
+			base, made := w.state[f.Path]
+			if !f.Frozen || !made {
+				continue
+			}
+			before, there := w.disk[f.Path]
+			now := after[f.Path]
+			if there && !bytes.Equal(before.Content, now.Content) {
+				t.Fatalf("%s: %q became %q", f.Path, before.Content, now.Content)
+			}
+			if now.Content != nil && !there && Hash(now.Content) != base.Hash {
+				t.Fatalf("%s was restored as %q, which it was not", f.Path, now.Content)
 			}
 		}
 	}

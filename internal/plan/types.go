@@ -19,7 +19,7 @@ type Class string
 const (
 	Owned  Class = "owned"  // regenerated; edits are drift
 	Merged Class = "merged" // three-way merged with a person's edits
-	Once   Class = "once"   // seeded, then the person's
+	Once   Class = "once"   // rendered anew until a person edits it, then the person's
 )
 
 // File is a rendered file.
@@ -31,6 +31,8 @@ type File struct {
 	Template string // name in the template set, for explain
 	// InputHash identifies what the content was made from, so that expensive files need not be made again; may be empty.
 	InputHash string
+	// Frozen files are rendered for a path once and then left for good: a migration that was applied must never change.
+	Frozen bool
 	// Provides names a Go method, "Handler.CreateOrder", or a function: a once file is not seeded when its folder already
 	// declares it.
 	Provides string
@@ -86,6 +88,8 @@ type Action struct {
 	Base *Base
 	// Ancestor and Theirs are the other two sides of a conflict whose markers stand in New; Ancestor may be unknown.
 	Ancestor, Theirs []byte
+	// Wanted is what a frozen file would be, were it rendered now; nil when that is what it is.
+	Wanted []byte
 }
 
 // Writes reports whether the action changes the file. A conflict does when markers are written into the file.

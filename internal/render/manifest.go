@@ -45,6 +45,8 @@ type entry struct {
 	From string `yaml:"from"`
 	// Seed files are made once, by Seeds.
 	Seed bool `yaml:"seed"`
+	// Frozen files are rendered once for a path, and then left for good.
+	Frozen bool `yaml:"frozen"`
 	// Client marks the Go file with the client that other services call this one by.
 	Client bool `yaml:"client"`
 
@@ -97,6 +99,9 @@ func (e *entry) compile(root *template.Template) (err error) {
 	}
 	if e.From != "" && e.From != "contract" {
 		return fmt.Errorf("from %q: use contract, or leave it out", e.From)
+	}
+	if e.Frozen && e.Class != plan.Once {
+		return fmt.Errorf("frozen: a file of class %s is rendered again; use once", e.Class)
 	}
 	e.mode = 0o644
 	if e.Mode != "" {

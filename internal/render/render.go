@@ -191,7 +191,7 @@ func (r *Renderer) file(v view, digest string) (plan.File, bool, error) {
 	if err != nil || !ok {
 		return plan.File{}, false, err
 	}
-	file := plan.File{Class: v.entry.Class, Mode: v.entry.mode, Template: r.services.templateName(v.entry)}
+	file := plan.File{Class: v.entry.Class, Mode: v.entry.mode, Template: r.services.templateName(v.entry), Frozen: v.entry.Frozen}
 	if file.Path, err = v.filePath(); err != nil {
 		return plan.File{}, false, err
 	}
