@@ -11,7 +11,7 @@ import (
 // spareHeap is how much a service may allocate between two collections at least. What a thin service keeps is a few MiB,
 // and Go's rule, to collect when the heap has doubled, would have it collect hundreds of times a second under load, for a
 // quarter of its processor time. The memory that this costs does not grow with the heap, and GOMEMLIMIT still rules.
-const spareHeap = 24 << 20
+const spareHeap = 32 << 20
 
 // usualPercent is the runtime's own default of GOGC.
 const usualPercent = 100
@@ -51,8 +51,8 @@ func (t *collectorTuner) tune() {
 
 // collectorPercent is the share of the live heap, in percent, that makes spareHeap; never less than the usual.
 func collectorPercent(live uint64) int64 {
-	const least = 1 << 20 // the runtime counts stacks and globals in; nothing is smaller
-	return int64(max(usualPercent, spareHeap*100/max(live, least)))
+	const least = uint64(1 << 20) // the runtime counts stacks and globals in; nothing is smaller
+	return max(usualPercent, spareHeap*100/int64(max(live, least))) //nolint:gosec // no heap has 2^63 bytes
 }
 
 // liveHeap is what the last collection left, in bytes.

@@ -10,10 +10,10 @@ import (
 func TestCollectorPercentKeepsTheSpareHeap(t *testing.T) {
 	const mib = 1 << 20
 	for live, want := range map[uint64]int64{
-		0:          2400,
-		mib:        2400,
-		4 * mib:    600,
-		24 * mib:   100,
+		0:          3200,
+		mib:        3200,
+		4 * mib:    800,
+		32 * mib:   100,
 		1000 * mib: 100,
 	} {
 		if got := collectorPercent(live); got != want {
@@ -28,19 +28,20 @@ func TestCollectorFollowsTheHeap(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	t.Setenv("GOGC", "")
 	tuneCollector()
-	kept := make([]byte, 2*spareHeap)
-	awaitPercent(t, func(percent int) bool { return percent == usualPercent })
-	runtime.KeepAlive(kept)
-	kept = nil
+	func() {
+		kept := make([]byte, 2*spareHeap)
+		awaitPercent(t, func(percent int) bool { return percent == usualPercent })
+		runtime.KeepAlive(kept)
+	}()
 	awaitPercent(t, func(percent int) bool { return percent > 2*usualPercent })
 }
 
 func awaitPercent(t *testing.T, right func(int) bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	ticker := time.NewTicker(time.Millisecond) // finalizers run beside
+	defer ticker.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-ticker.C {
 		runtime.GC()
-		time.Sleep(time.Millisecond) // finalizers run beside
 		percent := debug.SetGCPercent(usualPercent)
 		debug.SetGCPercent(percent)
 		if right(percent) {

@@ -67,7 +67,7 @@ func (s *Server) finish(c *gin.Context, r *request) {
 	r.op.count(m, status).Inc()
 	telemetry.Observe(r, r.op.duration, elapsed.Seconds())
 	s.log(c, r, status, elapsed)
-	s.tracing.end(r.span, c, status)
+	s.tracing.end(r.span, status)
 	r.end()
 	if cut {
 		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing

@@ -77,7 +77,7 @@ func (o *operations) prepare(id, method, route string) *operation {
 	return &operation{
 		id: id, method: method, route: route,
 		timeout: o.opt.RequestTimeout, bodyLimit: o.opt.BodyLimit,
-		span:     newSpanStart(id, method, route),
+		span:     newSpanStart(method, route),
 		duration: o.metrics.duration.WithLabelValues(id, method),
 	}
 }

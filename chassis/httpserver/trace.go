@@ -65,15 +65,12 @@ func (t tracing) begin(c *gin.Context, op *operation) (context.Context, trace.Sp
 }
 
 // end closes the span. Only a server's own failure makes it an error; a status of 0 is an answer that was cut off.
-func (tracing) end(span trace.Span, c *gin.Context, status int) {
+func (tracing) end(span trace.Span, status int) {
 	if span == nil {
 		return
 	}
 	if status != 0 {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
-	}
-	if size := c.Writer.Size(); size > 0 {
-		span.SetAttributes(semconv.HTTPResponseBodySize(size))
 	}
 	if status == 0 || status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
@@ -92,16 +89,12 @@ type spanStart struct {
 	attributes []attribute.KeyValue
 }
 
-func newSpanStart(id, method, route string) spanStart {
-	s := spanStart{name: method + " " + route}
+func newSpanStart(method, route string) spanStart {
+	attributes := []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(conventionalMethod(method))}
 	if route == "" {
-		return spanStart{name: method, attributes: []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(conventionalMethod(method))}}
+		return spanStart{name: method, attributes: attributes}
 	}
-	s.attributes = []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method), semconv.HTTPRoute(route)}
-	if id != route {
-		s.attributes = append(s.attributes, attribute.String("http.operation", id))
-	}
-	return s
+	return spanStart{name: method + " " + route, attributes: append(attributes, semconv.HTTPRoute(route))}
 }
 
 // conventionalMethod is the conventions' word for a method that they do not know.
@@ -126,13 +119,11 @@ func requestAttributes(c *gin.Context) []attribute.KeyValue {
 	if version, ok := strings.CutPrefix(r.Proto, "HTTP/"); ok {
 		attrs = append(attrs, semconv.NetworkProtocolVersion(version))
 	}
-	if host, port := splitAddr(r.RemoteAddr); host != "" {
-		attrs = append(attrs, semconv.NetworkPeerAddress(host))
-		if port > 0 {
-			attrs = append(attrs, semconv.NetworkPeerPort(port))
-		}
+	peer, _ := splitAddr(r.RemoteAddr)
+	if peer != "" {
+		attrs = append(attrs, semconv.NetworkPeerAddress(peer))
 	}
-	if client := c.ClientIP(); client != "" {
+	if client := c.ClientIP(); client != "" && client != peer {
 		attrs = append(attrs, semconv.ClientAddress(client))
 	}
 	if agent := r.UserAgent(); agent != "" {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -103,7 +102,7 @@ func (h *Handler) append(ctx context.Context, buf []byte, r slog.Record) []byte 
 	buf = append(buf, '{')
 	if !r.Time.IsZero() {
 		buf = append(buf, `"time":"`...)
-		buf = r.Time.AppendFormat(buf, time.RFC3339Nano)
+		buf = appendTime(buf, r.Time)
 		buf = append(buf, `",`...)
 	}
 	buf = append(buf, `"level":"`...)
