@@ -51,7 +51,7 @@ func (t *collectorTuner) tune() {
 
 // collectorPercent is the share of the live heap, in percent, that makes spareHeap; never less than the usual.
 func collectorPercent(live uint64) int64 {
-	const least = uint64(1 << 20) // the runtime counts stacks and globals in; nothing is smaller
+	const least = uint64(1 << 20)                                   // the runtime counts stacks and globals in; nothing is smaller
 	return max(usualPercent, spareHeap*100/int64(max(live, least))) //nolint:gosec // no heap has 2^63 bytes
 }
 
