@@ -15,6 +15,7 @@ import (
 // showing is how a plan is shown, and whether it is carried out.
 type showing struct {
 	dryRun, diff, json bool
+	kept               bool // a line for every file that is kept
 }
 
 func (s *showing) flags(cmd *cobra.Command) {
@@ -74,7 +75,7 @@ func (a *app) showPlan(p *plan.Plan, show showing) error {
 			return err
 		}
 	}
-	if err := p.Print(a.Out, a.Colour); err != nil {
+	if err := p.Print(a.Out, plan.Look{Color: a.Colour, Kept: show.kept}); err != nil {
 		return err
 	}
 	if show.dryRun {

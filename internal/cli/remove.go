@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) removeCommand() *cobra.Command {
-	var show showing
+	show := showing{kept: true}
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a service; files that you edited stay",

@@ -25,7 +25,7 @@ not touched.`,
 				if !asJSON {
 					a.say("taking back: %s\n", undone.Command)
 				}
-				return a.showPlan(undone.Plan, showing{json: asJSON})
+				return a.showPlan(undone.Plan, showing{json: asJSON, kept: true})
 			})
 		},
 	}

@@ -16,15 +16,28 @@ var colors = map[Op]string{
 	Create: "32", Update: "36", Merge: "36", Conflict: "1;31", Delete: "31", Keep: "33", Skip: "2", Identical: "2",
 }
 
+// Look is how a plan is printed.
+type Look struct {
+	Color bool
+	// Kept has a line for every file that is kept. Without it they are only counted, but for those that scaffold owns: that a
+	// person edited one is drift.
+	Kept bool
+}
+
+// quiet reports whether the file is only counted.
+func (l Look) quiet(a *Action) bool {
+	return a.Op == Identical || a.Op == Keep && !l.Kept && a.Class != Owned
+}
+
 // Print writes one line a file, and a last line that counts them. Files that stay identical are only counted.
-func (p *Plan) Print(w io.Writer, color bool) error {
+func (p *Plan) Print(w io.Writer, look Look) error {
 	var out strings.Builder
 	for i := range p.Actions {
 		a := &p.Actions[i]
-		if a.Op == Identical {
+		if look.quiet(a) {
 			continue
 		}
-		out.WriteString(word(a.Op, color))
+		out.WriteString(word(a.Op, look.Color))
 		out.WriteString(strings.Repeat(" ", len(Identical)+2-len(a.Op)))
 		out.WriteString(printable(a.Path))
 		if a.Reason != "" {

@@ -26,7 +26,7 @@ func samplePlan() *Plan {
 
 func TestPrint(t *testing.T) {
 	var out bytes.Buffer
-	if err := samplePlan().Print(&out, false); err != nil {
+	if err := samplePlan().Print(&out, Look{Kept: true}); err != nil {
 		t.Fatal(err)
 	}
 	want := `create     a space.txt
@@ -42,10 +42,25 @@ create 1, update 2, delete 1, keep 1, skip 1, identical 1
 	}
 }
 
+func TestPrintCountsWhatAPersonKeeps(t *testing.T) {
+	var out bytes.Buffer
+	p := &Plan{Actions: []Action{
+		{Path: "handler.go", Op: Keep, Class: Merged, Reason: "edited"},
+		{Path: "store.go", Op: Keep, Class: Once, Reason: "yours"},
+		{Path: "wiring.gen.go", Op: Keep, Class: Owned, Reason: "edited"},
+	}}
+	if err := p.Print(&out, Look{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("keep       wiring.gen.go  (edited)\nkeep 3\n", out.String()); diff != "" {
+		t.Errorf("printed (-want +got):\n%s", diff)
+	}
+}
+
 func TestPrintColorsOnlyTheWord(t *testing.T) {
 	var out bytes.Buffer
 	p := &Plan{Actions: []Action{{Path: "f", Op: Conflict, Reason: "1 place to resolve"}}}
-	if err := p.Print(&out, true); err != nil {
+	if err := p.Print(&out, Look{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	want := "\x1b[1;31mconflict\x1b[0m   f  (1 place to resolve)\nconflict 1\n"
@@ -56,7 +71,7 @@ func TestPrintColorsOnlyTheWord(t *testing.T) {
 
 func TestPrintOfNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := (&Plan{}).Print(&out, false); err != nil {
+	if err := (&Plan{}).Print(&out, Look{}); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != "nothing to do\n" {

@@ -2,7 +2,7 @@
 // is rendered now, it makes one list of actions. Dry runs print that list and real runs apply it; nothing else decides.
 //
 //	p, err := plan.Build(state.Files, disk, files, plan.Options{Owner: "services/orders", Version: "v1.4.0"})
-//	p.Print(os.Stdout, false)
+//	p.Print(os.Stdout, plan.Look{})
 //
 // It writes nothing: package workspace applies a plan.
 package plan
