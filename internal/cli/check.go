@@ -85,6 +85,10 @@ func (s *session) find(ctx context.Context) (findings, error) {
 		found.Problems = problems
 		return found, nil
 	}
+	if problems := lint.Contracts(m); len(problems) > 0 {
+		found.Problems = problems
+		return found, nil
+	}
 	now, err := s.follow(ctx, m, nil, plan.Options{})
 	if err != nil {
 		return found, err
