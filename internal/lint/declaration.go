@@ -46,7 +46,7 @@ func (c *checks) events(s *spec.Service) {
 	}
 	for i, t := range s.Events.Consumes {
 		if len(c.model.Publishers(t)) == 0 {
-			c.problems.Add(s.At(item("events.consumes", i)), spec.DidYouMean(t, "published are", c.published()), "no service publishes the event %s", t)
+			c.problems.Add(s.At(item("events.consumes", i)), c.publish(t), "no service publishes the event %s", t)
 		}
 	}
 	named := map[string]string{}
@@ -62,6 +62,15 @@ func (c *checks) events(s *spec.Service) {
 			named[name] = t
 		}
 	}
+}
+
+// publish is the remedy for an event that no service publishes.
+func (c *checks) publish(t string) string {
+	published := c.published()
+	if len(published) == 0 {
+		return "declare it under events.publishes of the service that sends it: `scaffold add NAME event publish " + t + "`"
+	}
+	return spec.DidYouMean(t, "published are", published)
 }
 
 // published gives every event type that some service publishes, sorted.

@@ -112,6 +112,9 @@ func TestFaultsInDeclarationsAreFound(t *testing.T) {
 		{"consumed event without publisher", map[string]string{usersFile: "name: users\nevents: {consumes: [product.create.v1]}\n"},
 			`services/users/service.yaml:2:21: no service publishes the event product.create.v1
     did you mean product.created.v1?`},
+		{"consumed event and none published", map[string]string{catalogFile: "name: catalog\n", usersFile: "name: users\nevents: {consumes: [mail.sent.v1]}\n", ordersFile: "name: orders\n"},
+			`services/users/service.yaml:2:21: no service publishes the event mail.sent.v1
+    declare it under events.publishes of the service that sends it: ` + "`scaffold add NAME event publish mail.sent.v1`"},
 		{"published event without schema", map[string]string{usersFile: "name: users\nevents: {publishes: [user.created.v1]}\n"},
 			`services/users/service.yaml:2:22: the event user.created.v1 has no schema
     write its JSON Schema to contracts/events/user.created.v1.json`},
