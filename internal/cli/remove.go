@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,8 +18,9 @@ func (a *app) removeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a service; files that you edited stay",
-		Long: `Remove deletes the files that scaffold made and nobody edited, and lists the others, which stay. A service that others call, or whose
-events others consume, is not removed: take those declarations away first.`,
+		Long: `Remove deletes the files that scaffold made and nobody edited, and lists the others, which stay. A service whose service.yaml you edited
+counts as declared until you delete that file yourself. A service that others call, or whose events others consume, is not removed:
+take those declarations away first.`,
 		Example: `  scaffold remove greeter
   scaffold remove greeter --dry-run`,
 		Args:              arguments(1, 1, "scaffold remove NAME"),
@@ -60,14 +62,40 @@ func (a *app) remove(ctx context.Context, s *session, name string, show showing)
 	if err != nil {
 		return err
 	}
+	declaration := keptDeclaration(all.plan, service)
 	done, err := a.carryOut(ctx, s, all.plan, nil, show)
-	if done {
-		if kept := all.plan.Count(plan.Keep); kept > 0 {
-			a.say("%s stays: not scaffold's, or edited; delete what you don't need\n", count(kept, "file"))
-		}
-		a.next("scaffold check", "prove what is left", "scaffold undo", "bring it back")
+	if !done {
+		return err
 	}
+	if kept := all.plan.Count(plan.Keep); kept > 0 {
+		a.say("%s: not scaffold's, or edited; delete what you don't need\n", stay(kept))
+	}
+	next := []string{"scaffold check", "prove what is left", "scaffold undo", "bring it back"}
+	if declaration != "" {
+		a.say("%s is among them: %s counts as declared until you delete it\n", declaration, name)
+		next = append([]string{"rm " + shell(declaration), "end the declaration of " + name}, next...)
+	}
+	a.next(next...)
 	return err
+}
+
+// keptDeclaration is the service.yaml that stays because a person edited it, or "". Its line in the plan says what that means.
+func keptDeclaration(p *plan.Plan, service *spec.Service) string {
+	file := path.Join(service.Dir, spec.ServiceFile)
+	for i := range p.Actions {
+		if a := &p.Actions[i]; a.Path == file && a.Op == plan.Keep {
+			a.Reason = "edited; " + service.Name + " counts as declared until you delete this file"
+			return file
+		}
+	}
+	return ""
+}
+
+func stay(files int) string {
+	if files == 1 {
+		return "1 file stays"
+	}
+	return count(files, "file") + " stay"
 }
 
 // needed refuses to remove a service that others rely on, and says where they do.
