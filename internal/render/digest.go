@@ -19,9 +19,9 @@ func (d *service) digest() (string, error) {
 		Module, Namespace, Registry, Platform string
 		Service                               any
 		Resource                              string
-		Callers                               []string
 		CalleePorts                           []int
-	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, d.Callers(), nil}
+		Mesh                                  meshInputs
+	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, nil, d.meshInputs()}
 	for _, c := range d.Callees {
 		declared.CalleePorts = append(declared.CalleePorts, c.Port)
 	}

@@ -19,6 +19,7 @@ func templateFunctions() template.FuncMap {
 	all := sprig.HermeticTxtFuncMap()
 	maps.Copy(all, template.FuncMap{
 		"duration":   goDuration,
+		"time":       meshDuration,
 		"dir":        path.Dir,
 		"article":    article,
 		"phrase":     phrase,

@@ -44,7 +44,9 @@ func TestServiceIsTheSameEachTimeAndInParallel(t *testing.T) {
 
 // withoutPolicy leaves out the files that follow from who calls a service.
 var withoutPolicy = cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Content" },
-	cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) || bytes.Contains(a, []byte("NetworkPolicy")) }))
+	cmp.Comparer(func(a, b []byte) bool {
+		return bytes.Equal(a, b) || bytes.Contains(a, []byte("NetworkPolicy")) || bytes.Contains(a, []byte("AuthorizationPolicy"))
+	}))
 
 func TestSecondRunRendersNothing(t *testing.T) {
 	p, _ := goldenPlatform(t)

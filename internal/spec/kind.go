@@ -96,6 +96,9 @@ func refuseService(name string) string {
 	if strings.Contains(name, "--") {
 		return "has two hyphens together, which international domain names have a meaning for"
 	}
+	if strings.HasSuffix(name, "-ingress") {
+		return "ends like the mesh's rules for what comes from outside"
+	}
 	return ""
 }
 
