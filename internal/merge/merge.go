@@ -4,7 +4,7 @@
 //	result := merge.Text(base, yours, theirs, merge.Labels{Yours: "yours", Theirs: "scaffold v1.4.0"})
 //	if result.Conflicts > 0 { … }
 //
-// Lines are compared without their line endings, and the merged text has the endings of yours, so an editor that converts
+// Go files have Go, which merges imports as sets where their lines conflict. Lines are compared without their line endings, and the merged text has the endings of yours, so an editor that converts
 // them does not make every line an edit. It knows nothing of files or classes: package plan decides when to merge.
 package merge
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/trellis-mesh/trellis/internal/merge"
 )
@@ -191,7 +192,11 @@ func (d decision) merge() Action {
 	if d.binary() {
 		return d.leave(Conflict, "edited, and not a text; take the version you want and run again")
 	}
-	result := merge.Text(d.base.Content, d.disk.Content, d.rendered.Content, d.opt.labels())
+	join := merge.Text
+	if path.Ext(d.rendered.Path) == ".go" {
+		join = merge.Go
+	}
+	result := join(d.base.Content, d.disk.Content, d.rendered.Content, d.opt.labels())
 	if result.Conflicts > 0 {
 		a := d.conflict(result)
 		a.Ancestor = d.base.Content

@@ -223,6 +223,21 @@ func TestDecideWithoutTheBaseOfAMergedFileMarksEveryDifference(t *testing.T) {
 	}
 }
 
+func TestDecideMergesTheImportsOfGoFilesAsSets(t *testing.T) {
+	file := func(imported, used string) string {
+		return "package http\n\nimport (\n\t\"context\"\n\t\"" + imported + "\"\n)\n\nvar a context.Context\n\n" + used
+	}
+	base := baseOf(Merged, "package http\n\nimport (\n\t\"context\"\n)\n\nvar a context.Context\n\n")
+	rendered := render(Merged, file("time", ""))
+	for name, want := range map[string]Op{"services/orders/internal/http/handler.go": Merge, "handler.txt": Conflict} {
+		rendered.Path = name
+		a := Decide(base, onDisk(file("os", "var b = os.Exit\n")), rendered, v2)
+		if a.Op != want {
+			t.Errorf("%s: %s to %q, want %s", name, a.Op, a.New, want)
+		}
+	}
+}
+
 func TestDecideNeverMarksABinaryFile(t *testing.T) {
 	for _, class := range []Class{Owned, Merged} {
 		a := Decide(baseOf(class, baseText), onDisk("\x00edited"), render(class, renderedText), v2)
