@@ -1,0 +1,30 @@
+package proof
+
+import "testing"
+
+// TestEdges asks every service of this repository for everything, as everybody: what is declared is answered and all else is
+// refused, by the caller's own sidecar and by the callee.
+func TestEdges(t *testing.T) {
+	m := startMesh(t, tree(), options{})
+	proveEdges(t, m, "Who may ask whom for what")
+}
+
+func proveEdges(t *testing.T, m *mesh, title string) {
+	t.Helper()
+	edges, err := m.edges()
+	if err != nil {
+		t.Fatal(err)
+	}
+	strangers, err := m.strangers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]string
+	for _, e := range append(edges, strangers...) {
+		if !e.sidecar.ok() || !e.bypass.ok() {
+			t.Errorf("%s -> %s, %s: by its sidecar %s, past it %s", e.from, e.to, e.operation, e.sidecar, e.bypass)
+		}
+		rows = append(rows, []string{e.from, e.to, e.operation, e.sidecar.String(), e.bypass.String()})
+	}
+	printTable(title, []string{"from", "to", "operation", "by its sidecar", "past its sidecar"}, rows)
+}
