@@ -73,7 +73,8 @@ func (s *Service) Cache(context.Context) (redis.UniversalClient, error) {
 	return client, nil
 }
 
-// Client gives the HTTP client of a declared callee, with the declared timeout, retries and bulkhead. Where the callee is
+// Client gives the HTTP client of a declared callee, with the declared timeout, retries and bulkhead. Calls
+// made for a request carry its Authorization header, as the callee may ask for the scopes of whoever made it. Where the callee is
 // comes from the configuration: calls.<callee>.url, without which the service does not start.
 func (s *Service) Client(callee string) (*httpclient.Client, error) {
 	i := slices.IndexFunc(s.spec.Calls, func(c Call) bool { return c.Service == callee })
@@ -85,6 +86,7 @@ func (s *Service) Client(callee string) (*httpclient.Client, error) {
 		Name: callee, URL: s.settings.Calls[callee].URL,
 		Timeout: declared.Timeout, Attempts: declared.Attempts, PerTry: declared.PerTry, Concurrency: declared.Concurrency,
 		Mesh:       s.settings.Mesh,
+		Forward:    true,
 		Registerer: s.Registry(), Tracer: s.tel.Tracing, Propagator: s.tel.Propagator, Log: s.Log(),
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/trellis-mesh/trellis/chassis/config"
+	"github.com/trellis-mesh/trellis/chassis/httpserver"
 )
 
 // keys lists what can be configured about this service; the keys of what it does not use are left out.
@@ -21,7 +22,12 @@ func (s *settings) keys(spec Spec) ([]config.Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	secured, err := httpserver.ContractSecured(spec.Contract)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
 	unused := map[string]bool{
+		"auth":     !secured,
 		"database": !spec.Database,
 		"redis":    !spec.Cache,
 		"kafka":    len(spec.Publishes)+len(spec.Consumes) == 0,

@@ -28,6 +28,9 @@ func (s *Service) start(ctx context.Context, wire Wire, migrateOnly bool) error 
 	if migrateOnly {
 		return nil
 	}
+	if err := s.buildVerifier(); err != nil {
+		return err
+	}
 	if err := s.buildConsumer(); err != nil {
 		return err
 	}

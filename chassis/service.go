@@ -26,6 +26,7 @@ type Service struct {
 	settings *settings
 	tel      *telemetry.Telemetry
 	health   *health.Set
+	tokens   tokens
 	api      *httpserver.Server
 	admin    *httpserver.Server
 
@@ -81,7 +82,7 @@ func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Se
 
 func (s *Service) buildServers() (err error) {
 	o := httpserver.Options{
-		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, RequestTimeout: s.spec.Timeout,
+		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, Authorize: s.tokens.authorize, RequestTimeout: s.spec.Timeout,
 		Telemetry: s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
 	}
 	if s.api, err = httpserver.New(o); err != nil {
@@ -141,9 +142,9 @@ func (s *Service) misuse(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Errorf(format, args...))
 }
 
-// missing says that a key has no value, and how to give it one.
+// missing says that a key with an address has no value, and how to give it one.
 func missing(what, key, example string) error {
-	return fmt.Errorf("%s: no address: set %s, or %s in the file that CONFIG_FILE names, such as %s", what, variable(key), key, example)
+	return unset(what+": no address", key, example)
 }
 
 // variable is the environment variable of a configuration key.

@@ -23,7 +23,12 @@ type Service struct {
 	Redis struct {
 		URL Secret `config:"url" doc:"redis://…"`
 	} `config:"redis"`
-	Calls     map[string]Call `config:"calls" doc:"the services that are called, by name"`
+	Calls map[string]Call `config:"calls" doc:"the services that are called, by name"`
+	Auth  struct {
+		Issuer   string `config:"issuer" doc:"who issues the access tokens that are accepted, as their iss names it"`
+		Audience string `config:"audience" doc:"whom the tokens must be meant for, as their aud names it"`
+		JWKS     string `config:"jwks" doc:"URL of the issuer's public keys"`
+	} `config:"auth"`
 	Telemetry struct {
 		Endpoint string  `config:"endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"OTLP/HTTP collector; empty exports nothing"`
 		Ratio    float64 `config:"ratio" default:"0.1" doc:"share of traces begun here that are recorded, 0 to 1"`
@@ -53,6 +58,9 @@ func (s *Service) Validate(c *Check) {
 		"give more than shutdown.delay, which it includes")
 	for name, call := range s.Calls {
 		c.Must("calls."+name+".url", isHTTP(call.URL), "is no http or https URL", "give one like http://"+name+":8080")
+	}
+	if s.Auth.JWKS != "" {
+		c.Must("auth.jwks", isHTTP(s.Auth.JWKS), "is no http or https URL", "give one like http://users:8080/.well-known/jwks.json")
 	}
 	if s.Telemetry.Endpoint != "" {
 		c.Must("telemetry.endpoint", isHTTP(s.Telemetry.Endpoint), "is no http or https URL", "give one like http://collector:4318")

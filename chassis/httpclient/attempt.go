@@ -10,6 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
@@ -41,6 +42,9 @@ func attempt(o Options) tripper {
 		ids := telemetry.ContextIDs(r.Context())
 		setIfAbsent(sent.Header, RequestIDHeader, ids.Request)
 		setIfAbsent(sent.Header, CorrelationIDHeader, ids.Correlation)
+		if o.Forward {
+			setIfAbsent(sent.Header, "Authorization", auth.Header(r.Context()))
+		}
 		sent.Header.Set(DeadlineHeader, strconv.FormatInt(o.left(r).Milliseconds(), 10))
 		return spans.RoundTrip(sent)
 	})

@@ -10,7 +10,8 @@
 //   - retry: idempotent methods only, and only outside a mesh, since a mesh retries by itself and two layers of retries
 //     multiply;
 //   - breaker: refuses calls with [ErrOpen] while the callee mostly fails;
-//   - per-try timeout, propagation of the trace, the request and correlation ids and the time left, and a client span.
+//   - per-try timeout, propagation of the trace, the request and correlation ids and the time left, of the caller's token
+//     with Options.Forward, and a client span.
 //
 // Only the caller knows what a missing answer means to it, so there is no fallback here: look for the typed errors, or let
 // them pass: they become 502, 503 and 504 problems by themselves.

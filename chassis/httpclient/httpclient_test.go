@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
@@ -431,5 +432,37 @@ func diff(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func TestCallForwardsTheCallersTokenOnlyWhenTold(t *testing.T) {
+	for _, test := range []struct {
+		forward   bool
+		own, want string
+	}{
+		{forward: false, want: ""},
+		{forward: true, want: "Bearer caller"},
+		{forward: true, own: "Bearer own", want: "Bearer own"},
+	} {
+		var got string
+		c := client(t, Options{Forward: test.forward, Transport: callee(func(r *http.Request) (*http.Response, error) {
+			got = r.Header.Get("Authorization")
+			return answer(r, http.StatusOK, ""), nil
+		})})
+		r, err := http.NewRequestWithContext(auth.WithHeader(t.Context(), "Bearer caller"), http.MethodGet, c.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.own != "" {
+			r.Header.Set("Authorization", test.own)
+		}
+		resp, err := c.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got != test.want {
+			t.Errorf("forward %v, own %q: sent %q, want %q", test.forward, test.own, got, test.want)
+		}
 	}
 }

@@ -20,6 +20,8 @@ type contractOperation struct {
 	// timeout and bodyLimit are the extensions x-timeout and x-body-limit; 0 when absent, -1 for a body without limit.
 	timeout   time.Duration
 	bodyLimit int64
+	// security are the alternatives of which one is needed, each as its scopes; nil when anybody may.
+	security [][]string
 
 	filter     *openapi3filter.Options
 	match      *routers.Route
@@ -67,6 +69,10 @@ func prepareOperation(doc *openapi3.T, path string, item *openapi3.PathItem, met
 		o.id = o.route
 	}
 	if err := o.readExtensions(op); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.security, err = securityOf(doc, op); err != nil {
 		return nil, err
 	}
 	o.filter = &openapi3filter.Options{MultiError: true, SchemaValidationOptions: schemaOptions(doc)}

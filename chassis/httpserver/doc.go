@@ -18,13 +18,14 @@
 //   - its context: request id (X-Request-Id when it is sane), correlation id, operation, deadline;
 //   - recovery, metrics (http_requests_total, http_request_duration_seconds, http_requests_in_flight) and the access log;
 //   - injected faults, and the limits of the body and the time;
+//   - what the contract's security asks for, by Options.Authorize (401, 403); nothing where it asks for nothing;
 //   - the contract: parameters and headers (400), media type (415), body (400 when it cannot be read, 422 when it breaks
 //     the schema), each fault with its place. gin's own match of the route finds the operation; there is no second routing.
 //
 // Defaults of the contract are filled in. JSON is decoded once and both the value and the bytes stay for the handler; a body
 // that is neither JSON nor a form streams to the handler unread. An operation's extensions x-timeout (90s) and x-body-limit
 // (bytes, -1 for none) replace Options.RequestTimeout and Options.BodyLimit. Routes outside the contract are served without
-// checks, under their path as the operation's name. Security schemes are not enforced here.
+// checks, under their path as the operation's name.
 //
 // /health/live and /health/ready are behind none of this. Everything else that is not the API is on the admin server:
 // metrics, profiles, log level, faults, build.

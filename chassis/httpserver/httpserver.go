@@ -22,6 +22,9 @@ type Options struct {
 	Addr string
 	// Contract is the OpenAPI document. Without one nothing is validated.
 	Contract []byte
+	// Authorize decides about requests to operations with security; auth.Verifier has one. It is needed when the contract
+	// has such operations, and never called for others.
+	Authorize Authorize
 	// Telemetry gives the logger, the registry and the tracer.
 	Telemetry *telemetry.Telemetry
 	// Health is served at /health/live and /health/ready; not at all when nil.
@@ -87,6 +90,7 @@ type Server struct {
 	opt        Options
 	engine     *gin.Engine
 	operations *operations // nil for the admin server
+	secured    bool
 	tracing    tracing
 	draining   atomic.Bool
 	active     prometheus.Gauge // nil for the admin server
@@ -106,6 +110,9 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
+	if secured(contract) && opt.Authorize == nil {
+		return nil, errors.New("httpserver: the contract has security and Options.Authorize is nil; take an auth.Verifier's")
+	}
 	engine, err := newEngine(opt)
 	if err != nil {
 		return nil, err
@@ -116,11 +123,15 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: opt, engine: engine, active: metrics.connections,
-		operations: newOperations(opt, contract, metrics), tracing: newTracing(opt.Telemetry),
+		operations: newOperations(opt, contract, metrics), secured: secured(contract), tracing: newTracing(opt.Telemetry),
 	}
 	// Routes registered before Use are not behind what Use adds: probes are neither traced, measured, logged nor failed.
 	mountHealth(engine, opt.Health)
-	engine.Use(s.observe, s.validate)
+	engine.Use(s.observe)
+	if s.secured {
+		engine.Use(s.authorize)
+	}
+	engine.Use(s.validate)
 	return s, nil
 }
 
@@ -152,6 +163,9 @@ func mountHealth(engine *gin.Engine, set *health.Set) {
 		engine.HEAD(path, gin.WrapH(handler))
 	}
 }
+
+// Secured tells whether any operation of the contract asks for a token.
+func (s *Server) Secured() bool { return s.secured }
 
 // Router takes the handlers.
 func (s *Server) Router() *gin.Engine { return s.engine }

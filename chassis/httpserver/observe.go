@@ -28,7 +28,7 @@ func (s *Server) observe(c *gin.Context) {
 		return
 	}
 	if r.op.slow {
-		allowSlow(c.Writer, r.deadline)
+		allowSlow(c.Writer, r.ends())
 	}
 	c.Next()
 }
@@ -37,12 +37,12 @@ func (s *Server) begin(c *gin.Context) *request {
 	op, now := s.operations.of(c), time.Now()
 	ctx, span := s.tracing.begin(c, op)
 	r := &request{
-		Context:  ctx,
-		span:     span,
-		ids:      takeIDs(c.Request.Header, s.opt.NewID),
-		op:       op,
-		start:    now,
-		deadline: now.Add(op.timeout),
+		Context: ctx,
+		span:    span,
+		ids:     takeIDs(c.Request.Header, s.opt.NewID),
+		op:      op,
+		header:  c.Request.Header,
+		start:   now,
 	}
 	answer := c.Writer.Header()
 	r.idHeader[0] = r.ids.Request

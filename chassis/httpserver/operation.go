@@ -22,6 +22,8 @@ type operation struct {
 	bodyLimit int64
 	// slow is set when timeout is the operation's own, so that the connection's deadlines have to follow it.
 	slow bool
+	// security is what a request must show, one alternative of scopes; nil when anybody may.
+	security [][]string
 	// contract is what a request must look like; nil when nothing has to be checked.
 	contract *contractOperation
 
@@ -60,7 +62,7 @@ func newOperations(opt Options, contract []*contractOperation, m *metrics) *oper
 	known := make(map[routeKey]*operation, len(contract))
 	for _, c := range contract {
 		op := o.prepare(c.id, c.method, c.route)
-		op.contract = c.checks()
+		op.contract, op.security = c.checks(), c.security
 		if c.timeout > 0 {
 			op.timeout, op.slow = c.timeout, true
 		}

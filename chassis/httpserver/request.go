@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
@@ -19,8 +20,8 @@ type request struct {
 	span            trace.Span // nil when the request is not recorded
 	ids             telemetry.IDs
 	op              *operation
+	header          http.Header
 	start           time.Time
-	deadline        time.Time
 	idHeader        [1]string // backs the X-Request-Id header of the answer
 
 	mu     sync.Mutex
@@ -42,11 +43,15 @@ func Operation(ctx context.Context) string {
 
 // Deadline is the operation's, or the parent's when that is sooner.
 func (r *request) Deadline() (time.Time, bool) {
-	if parent, ok := r.Context.Deadline(); ok && parent.Before(r.deadline) {
+	ends := r.ends()
+	if parent, ok := r.Context.Deadline(); ok && parent.Before(ends) {
 		return parent, true
 	}
-	return r.deadline, true
+	return ends, true
 }
+
+// ends is the operation's own deadline.
+func (r *request) ends() time.Time { return r.start.Add(r.op.timeout) }
 
 // Done is closed when the deadline passes, the client goes away, or the request has been answered.
 func (r *request) Done() <-chan struct{} { return r.timer().Done() }
@@ -62,7 +67,7 @@ func (r *request) Err() error {
 	if err := r.Context.Err(); err != nil {
 		return err
 	}
-	if !time.Now().Before(r.deadline) {
+	if !time.Now().Before(r.ends()) {
 		return r.timer().Err()
 	}
 	return nil
@@ -72,7 +77,7 @@ func (r *request) timer() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.timed == nil {
-		r.timed, r.cancel = context.WithDeadline(r.Context, r.deadline)
+		r.timed, r.cancel = context.WithDeadline(r.Context, r.ends())
 		if r.ended {
 			r.cancel()
 		}
@@ -91,7 +96,7 @@ func (r *request) end() {
 	}
 }
 
-// Value answers for the ids and the request itself. Once there is a timer it goes through that context, so that package
+// Value answers for the ids, the Authorization header and the request itself. Once there is a timer it goes through that context, so that package
 // context finds the cancellable parent and needs no goroutine for each child.
 func (r *request) Value(key any) any {
 	switch key.(type) {
@@ -99,6 +104,8 @@ func (r *request) Value(key any) any {
 		return &r.ids
 	case requestKey:
 		return r
+	case auth.HeaderKey:
+		return first(r.header["Authorization"])
 	}
 	r.mu.Lock()
 	timed := r.timed
