@@ -5,5 +5,5 @@ import "embed"
 
 // FS has one folder for each template set.
 //
-//go:embed all:service
+//go:embed all:service all:platform
 var FS embed.FS

@@ -72,7 +72,11 @@ func (s *session) plan(ctx context.Context, c change) (*plan.Plan, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all, err := join(own, others, rendered{plan: &plan.Plan{Actions: c.edits}})
+	platform, err := s.firstPlatform(c.after)
+	if err != nil {
+		return nil, err
+	}
+	all, err := join(own, others, platform, rendered{plan: &plan.Plan{Actions: c.edits}})
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +107,7 @@ func (s *session) followNeighbours(ctx context.Context, m *spec.Model, names []s
 	if err != nil {
 		return rendered{}, err
 	}
-	all.plan.Actions = slices.DeleteFunc(all.plan.Actions, func(a plan.Action) bool { return !a.Writes() || a.Op == plan.Conflict })
+	onlyWrites(all.plan)
 	return all, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -127,6 +128,9 @@ func (s *session) origins(at string, folder bool) ([]origin, error) {
 	return out, nil
 }
 
+// platformName is how the platform is named as the owner of a file.
+const platformName = "platform"
+
 // record is what a state says of a file.
 type record struct {
 	base  plan.Base
@@ -136,7 +140,7 @@ type record struct {
 
 // records are those of every file that may be at or below a path, by path.
 func (s *session) records(at string) (map[string]*record, error) {
-	owners := []string{}
+	owners := []string{platformOwner}
 	if parts := strings.SplitN(at, "/", 3); parts[0] == spec.ServicesDir && len(parts) > 1 {
 		owners = append(owners, path.Join(parts[0], parts[1]))
 	} else {
@@ -157,7 +161,7 @@ func (s *session) records(at string) (map[string]*record, error) {
 			return nil, err
 		}
 		for name, b := range state.Files {
-			out[name] = &record{b, state, o}
+			out[name] = &record{b, state, cmp.Or(o, platformName)}
 		}
 	}
 	return out, nil
@@ -223,6 +227,10 @@ func (a *app) printOrigin(o origin) {
 	}
 	a.say("  class     %s: %s\n", o.Class, classMeaning[o.Class])
 	a.say("  template  %s, version %s\n", o.Template, o.Version)
+	if o.Owner == platformName {
+		a.say("  inputs    %s\n", spec.PlatformFile)
+		return
+	}
 	inputs := ""
 	if len(o.Inputs) > 0 {
 		inputs = ", " + string(o.Inputs)

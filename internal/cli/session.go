@@ -78,6 +78,9 @@ func (a *app) notices(notices []string) {
 	}
 }
 
+// platformOwner is the platform itself: its state is in .scaffold at the root.
+const platformOwner = ""
+
 // folder is where a service lives, relative to the root.
 func folder(service string) string { return path.Join(spec.ServicesDir, service) }
 
@@ -136,7 +139,51 @@ func (s *session) follow(ctx context.Context, m *spec.Model, names []string, opt
 	if err := group.Wait(); err != nil {
 		return rendered{}, err
 	}
-	return join(results...)
+	if len(names) > 0 {
+		return join(results...)
+	}
+	platform, err := s.followPlatform(m, opt)
+	if err != nil {
+		return rendered{}, err
+	}
+	return join(append([]rendered{platform}, results...)...)
+}
+
+// followPlatform is follow for the files that belong to no service. They begin with the first service.
+func (s *session) followPlatform(m *spec.Model, opt plan.Options) (rendered, error) {
+	state, err := s.State(platformOwner)
+	if err != nil {
+		return rendered{}, err
+	}
+	if len(m.Services) == 0 && len(state.Files) == 0 {
+		return rendered{plan: new(plan.Plan)}, nil
+	}
+	files, err := s.renderer.Platform(m.Platform, cache{s, state})
+	if err != nil {
+		return rendered{}, err
+	}
+	opt.Owner, opt.Version = platformOwner, s.renderer.Version()
+	p, err := plan.Build(state.Files, s, files, opt)
+	return rendered{files, p}, err
+}
+
+// firstPlatform plans the files that belong to no service where there are none yet, and nothing where there are some: these
+// are up to sync.
+func (s *session) firstPlatform(m *spec.Model) (rendered, error) {
+	state, err := s.State(platformOwner)
+	if err != nil || len(state.Files) > 0 {
+		return rendered{plan: new(plan.Plan)}, err
+	}
+	first, err := s.followPlatform(m, plan.Options{})
+	if err == nil {
+		onlyWrites(first.plan)
+	}
+	return first, err
+}
+
+// onlyWrites leaves out of a plan what stands in the way: nobody asked about it now.
+func onlyWrites(p *plan.Plan) {
+	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.Action) bool { return !a.Writes() || a.Op == plan.Conflict })
 }
 
 // followOne is follow for one service; seeds are files that are made with it.
@@ -222,6 +269,20 @@ func noService(m *spec.Model, name string) error {
 	return fmt.Errorf("no service %q: there are %s", name, strings.Join(names, ", "))
 }
 
+// tokens are the services that verify the named one's tokens, or the one that issues those that it verifies.
+func tokens(m *spec.Model, s *spec.Service) []*spec.Service {
+	issuer := m.Issuer()
+	switch {
+	case issuer == nil:
+		return nil
+	case issuer.Name != s.Name && s.Contract.Secured():
+		return []*spec.Service{issuer}
+	case issuer.Name != s.Name:
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(m.Services), func(s *spec.Service) bool { return !s.Contract.Secured() })
+}
+
 // neighbours are the services whose files depend on the named one's declaration, sorted.
 func neighbours(m *spec.Model, name string) []string {
 	var out []string
@@ -239,6 +300,10 @@ func neighbours(m *spec.Model, name string) []string {
 			add(m.Publishers(t))
 			add(m.Consumers(t))
 		}
+		for _, e := range s.Externals {
+			add(m.External(e.Host))
+		}
+		add(tokens(m, s))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

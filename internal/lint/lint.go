@@ -28,9 +28,14 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 		c.workload(s)
 		c.calls(s)
 		c.ingress(s)
+		c.mesh(s)
 		c.events(s)
 	}
 	c.cycles()
+	c.namespace()
+	c.issuer()
+	c.outside()
+	c.externals()
 	problems := append(c.problems, manifests(m, files)...)
 	problems.Sort()
 	return problems

@@ -220,13 +220,13 @@ func (s *set) copyTo(w io.Writer, name string) error {
 }
 
 // text renders an entry's template.
-func (s *set) text(v view) (string, error) {
+func (s *set) text(e *entry, data any) (string, error) {
 	t, err := s.parse()
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	err = t.ExecuteTemplate(&b, v.entry.Template, v)
+	err = t.ExecuteTemplate(&b, e.Template, data)
 	var execution template.ExecError
 	if errors.As(err, &execution) {
 		// What a method of the data said, without the template engine's position, when there is such a thing.

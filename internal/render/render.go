@@ -23,10 +23,11 @@ import (
 	"github.com/trellis-mesh/trellis/templates"
 )
 
-// Renderer holds the template set. It may be used by several goroutines at once. What it makes of a contract it remembers,
+// Renderer holds the template sets. It may be used by several goroutines at once. What it makes of a contract it remembers,
 // so that the callers of a service and the service itself share the work.
 type Renderer struct {
 	services *set
+	platform *set
 	code     memo[string]
 	clients  memo[*client]
 }
@@ -54,16 +55,20 @@ type Cache interface {
 	Content(path, inputHash string) (content []byte, ok bool)
 }
 
-// New reads the embedded template set.
+// New reads the embedded template sets.
 func New() (*Renderer, error) {
 	services, err := loadSet(templates.FS, "service")
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{services: services}, nil
+	platform, err := loadSet(templates.FS, "platform")
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{services: services, platform: platform}, nil
 }
 
-// Version names the template set: it is recorded in a service's state and stands in conflict labels.
+// Version names the template sets: it is recorded in a service's state and stands in conflict labels.
 func (r *Renderer) Version() string { return r.services.Version }
 
 // DefaultResource is the noun for a service whose Inputs name none: its name in the singular.
@@ -237,7 +242,7 @@ func (v view) inputHash(digest string) (string, error) {
 }
 
 func (v view) content() ([]byte, error) {
-	text, err := v.r.services.text(v)
+	text, err := v.r.services.text(v.entry, v)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,105 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// stable is the version of the pods that are no canary.
+const stable = "v1"
+
+// mesh checks what only the mesh makes of a service's declaration.
+func (c *checks) mesh(s *spec.Service) {
+	if canary := s.Traffic.Canary; canary != nil && canary.Version == stable {
+		c.problems.Add(s.At("traffic.canary.version"), "call it v2", "the canary's version is %s, which is that of the other pods", stable)
+	}
+	for i, id := range s.Ingress {
+		if op := s.Contract.Operations[id]; op != nil && len(op.Security) > 0 && c.model.Issuer() == nil {
+			c.problems.Add(s.At(item("ingress", i)), "name the service that issues tokens in platform.yaml: auth: {service: users}",
+				"%s asks for a token, and no service issues any", id)
+		}
+	}
+}
+
+// issuer checks that the issuer of tokens that platform.yaml names is there.
+func (c *checks) issuer() {
+	name := c.model.Platform.Auth.Service
+	if name == "" || c.model.Issuer() != nil {
+		return
+	}
+	var names []string
+	for _, s := range c.model.Services {
+		names = append(names, s.Name)
+	}
+	c.problems.Add(spec.Position{File: spec.PlatformFile, Line: 1, Column: 1}, spec.DidYouMean(name, "the services are", names),
+		"auth.service is %s, and there is no such service", name)
+}
+
+// outside checks that the gateway can tell the operations of all services apart: all have the same hosts.
+func (c *checks) outside() {
+	type entrance struct {
+		service *spec.Service
+		op      *spec.Operation
+	}
+	seen := map[string][]entrance{} // by method and number of parts of the path
+	for _, s := range c.model.Services {
+		for i, id := range s.Ingress {
+			op := s.Contract.Operations[id]
+			if op == nil {
+				continue
+			}
+			key := fmt.Sprintf("%s %d", op.Method, strings.Count(op.Path, "/"))
+			for _, other := range seen[key] {
+				if other.service != s && spec.Overlap(op.Path, other.op.Path) {
+					c.problems.Add(s.At(item("ingress", i)), "give one of the two another path", "%s %s of %s and %s of %s can be the same request at the gateway",
+						op.Method, op.Path, s.Name, other.op.Path, other.service.Name)
+				}
+			}
+			seen[key] = append(seen[key], entrance{s, op})
+		}
+	}
+}
+
+// externals checks that all services that declare a host outside the mesh mean the same by each port that programs use.
+func (c *checks) externals() {
+	type declaration struct {
+		spec.External
+		service *spec.Service
+	}
+	seen := map[string]declaration{}
+	for _, s := range c.model.Services {
+		for i, e := range s.Externals {
+			port := e.Port
+			if e.TLS == "originate" {
+				port = plainPort
+			}
+			key := fmt.Sprintf("%s:%d", e.Host, port)
+			first, known := seen[key]
+			if !known {
+				seen[key] = declaration{e, s}
+				continue
+			}
+			if first.External != e {
+				c.problems.Add(s.At(item("externals", i)), "declare it alike in both, or on another port",
+					"%s declares port %d of %s with tls: %s, and %s port %d with tls: %s: in the mesh, both are port %d",
+					s.Name, e.Port, e.Host, e.TLS, first.service.Name, first.Port, first.TLS, port)
+			}
+		}
+	}
+}
+
+// plainPort is where programs reach a host in the clear when the mesh adds TLS on the way out.
+const plainPort = 80
+
+// meshNamespaces are those of the mesh itself.
+var meshNamespaces = []string{"istio-system", "istio-ingress", "data", "observability"}
+
+// namespace checks that the services have a namespace of their own.
+func (c *checks) namespace() {
+	if ns := c.model.Platform.Namespace; slices.Contains(meshNamespaces, ns) {
+		c.problems.Add(spec.Position{File: spec.PlatformFile, Line: 1, Column: 1}, "choose another", "the namespace %s is taken: a part of the platform has it", ns)
+	}
+}
