@@ -28,6 +28,11 @@ func newCluster(services []*corev1.Service, pods []*pod, others ...runtime.Objec
 	}
 	for _, s := range services {
 		s = s.DeepCopy()
+		for i, port := range s.Spec.Ports {
+			if port.TargetPort == (intstr.IntOrString{}) {
+				s.Spec.Ports[i].TargetPort = intstr.FromInt32(port.Port) // as the API server fills it in
+			}
+		}
 		s.Spec.ClusterIP = c.next.String()
 		c.addresses[host(s.Name, s.Namespace)] = c.next
 		c.next = c.next.Next()

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,6 +47,9 @@ type declared struct {
 		TLS  string
 	}
 	Ingress []string
+	Traffic struct {
+		Canary struct{ Version string }
+	}
 
 	operations []operation
 }
@@ -92,32 +96,48 @@ func readService(root fs.FS, file string) (*declared, error) {
 	s.HTTP.Port, s.HTTP.Contract = cmp.Or(s.HTTP.Port, 8080), cmp.Or(s.HTTP.Contract, "api/openapi.yaml")
 	var contract struct {
 		Security []map[string][]string
-		Paths    map[string]map[string]struct {
-			OperationID string                 `json:"operationId"`
-			Security    *[]map[string][]string // nothing is not the same as an empty list
-		}
+		Paths    map[string]map[string]json.RawMessage
 	}
-	if err := readYAML(root, path.Join(path.Dir(file), s.HTTP.Contract), &contract); err != nil {
+	file = path.Join(path.Dir(file), s.HTTP.Contract)
+	if err := readYAML(root, file, &contract); err != nil {
 		return nil, err
 	}
 	for route, methods := range contract.Paths {
-		for method, o := range methods {
-			if o.OperationID == "" {
+		for method, raw := range methods {
+			if !slices.Contains(methodKeys, method) {
 				continue // what all operations of the path share
+			}
+			var o struct {
+				OperationID string                 `json:"operationId"`
+				Security    *[]map[string][]string // an empty list is not the same as none
+			}
+			if err := json.Unmarshal(raw, &o); err != nil {
+				return nil, fmt.Errorf("read %s: %s %s: %w", file, method, route, err)
 			}
 			security := contract.Security
 			if o.Security != nil {
 				security = *o.Security
 			}
-			op := operation{id: o.OperationID, method: strings.ToUpper(method), path: route}
-			for _, schemes := range security {
-				op.scopes = append(op.scopes, slices.Concat(slices.Collect(maps.Values(schemes))...))
-			}
-			s.operations = append(s.operations, op)
+			s.operations = append(s.operations, operation{o.OperationID, strings.ToUpper(method), route, scopes(security)})
 		}
 	}
 	slices.SortFunc(s.operations, func(a, b operation) int { return cmp.Compare(a.id, b.id) })
 	return s, nil
+}
+
+// methodKeys are the keys of a path in a contract that are operations.
+var methodKeys = []string{"get", "put", "post", "delete", "options", "head", "patch"}
+
+// scopes are what each of the ways to be let in needs; there are none when one way needs nothing at all.
+func scopes(security []map[string][]string) [][]string {
+	var all [][]string
+	for _, schemes := range security {
+		if len(schemes) == 0 {
+			return nil
+		}
+		all = append(all, slices.Concat(slices.Collect(maps.Values(schemes))...))
+	}
+	return all
 }
 
 func readYAML(root fs.FS, file string, into any) error {

@@ -2,8 +2,10 @@ package proof
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -161,10 +163,9 @@ func (m *mesh) throughSidecar(caller *pod, to *declared, t target, known bool) o
 	case from != nil && m.reaches(from, to):
 		o.want = "403"
 	}
-	backend := m.pods[to.Name+"-0"].app
-	before := backend.count("", "/")
+	before := m.count(to.Name, "", "/")
 	a := m.send(caller.name, t.method, m.declared.host(to.Name), t.port, t.path)
-	arrived := backend.count("", "/") != before
+	arrived := m.count(to.Name, "", "/") != before
 	switch {
 	case !known && !arrived && (a.err != nil || a.status == http.StatusBadGateway):
 		o.got = noRoute
@@ -229,6 +230,26 @@ func (m *mesh) strangers() ([]edge, error) {
 		}
 	}
 	return all, nil
+}
+
+// count is how many requests arrived at any pod of the service: see backend.count.
+func (m *mesh) count(service, method, prefix string) int {
+	n := 0
+	for _, p := range m.replicas(service) {
+		n += p.app.count(method, prefix)
+	}
+	return n
+}
+
+// replicas are the pods of the service, of all versions.
+func (m *mesh) replicas(service string) []*pod {
+	var all []*pod
+	for _, name := range slices.Sorted(maps.Keys(m.pods)) {
+		if p := m.pods[name]; p.labels["app"] == service && p.namespace == m.declared.Namespace {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // callers are the services that call the callee.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -46,6 +47,25 @@ func readManifests(root fs.FS) (*manifests, error) {
 		}
 	}
 	return m, nil
+}
+
+// canaries adds the Deployments of the versions that the declarations try out, where they are not rendered.
+func (m *manifests) canaries(d *declarations) {
+	for _, s := range d.services {
+		version := s.Traffic.Canary.Version
+		name := s.Name + "-" + version
+		if version == "" || slices.ContainsFunc(m.deployments, func(d *appsv1.Deployment) bool { return d.Name == name }) {
+			continue
+		}
+		for _, d := range m.deployments {
+			if d.Name == s.Name {
+				canary := d.DeepCopy()
+				canary.Name, canary.Spec.Template.Labels["version"] = name, version
+				m.deployments = append(m.deployments, canary)
+				break
+			}
+		}
+	}
 }
 
 // add reads the documents of one file. Istio's are checked as its webhook would.

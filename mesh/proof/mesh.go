@@ -34,9 +34,8 @@ type mesh struct {
 
 // options change what a mesh runs with.
 type options struct {
-	replicas map[string]int                 // of Deployments, by name; one when it says nothing
-	change   func(*manifests)               // what is rendered, before istiod sees it
-	only     func(name string) (wants bool) // the pods to run; all when nil
+	replicas map[string]int   // of Deployments, by name; one when it says nothing
+	change   func(*manifests) // what is rendered, before istiod sees it
 }
 
 // startMesh runs the platform at the root until the test ends. It fails the test when a proxy refuses any configuration, now or
@@ -70,6 +69,7 @@ func (m *mesh) start(root fs.FS, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	manifests.canaries(m.declared)
 	if o.change != nil {
 		o.change(manifests)
 	}

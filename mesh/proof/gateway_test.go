@@ -1,0 +1,44 @@
+package proof
+
+import (
+	"net/http"
+	"net/netip"
+	"testing"
+)
+
+// TestShop is TestEdges for a platform that declares everything there is, and what its gateway lets in.
+func TestShop(t *testing.T) {
+	m := startMesh(t, shop(t), options{})
+	t.Run("edges", func(t *testing.T) { proveEdges(t, m, "The same for a platform that declares everything there is") })
+	t.Run("gateway", func(t *testing.T) { proveGateway(t, m) })
+}
+
+func proveGateway(t *testing.T, m *mesh) {
+	visits, err := m.visits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]string
+	for _, v := range visits {
+		if !v.ok() {
+			t.Errorf("%s of %s with a token %s: %s", v.operation, v.service, v.token, v)
+		}
+		rows = append(rows, []string{v.service, v.operation, v.token, v.String()})
+	}
+	printTable("What the gateway lets in", []string{"service", "operation", "token", "answer"}, rows)
+
+	t.Run("plain HTTP is sent to HTTPS", func(t *testing.T) {
+		r := request{method: http.MethodGet, url: "http://api.shop.test/v1/products", to: netip.AddrPortFrom(m.pods[gatewayPod].net.address, 80)}
+		a := r.send(m.pods[strangerPod].http)
+		if got := a.header.Get("Location"); a.status != http.StatusMovedPermanently || got != "https://api.shop.test/v1/products" {
+			t.Errorf("got %s, location %q, error %v", a, got, a.err)
+		}
+	})
+	t.Run("another host is not served", func(t *testing.T) {
+		client := m.visitor()
+		defer client.CloseIdleConnections()
+		if a := m.visit(client, "other.test", http.MethodGet, "/v1/products", ""); a.err == nil {
+			t.Errorf("got %s", a)
+		}
+	})
+}
