@@ -107,8 +107,16 @@ func (s *session) followNeighbours(ctx context.Context, m *spec.Model, names []s
 	if err != nil {
 		return rendered{}, err
 	}
-	onlyWrites(all.plan)
+	settle(all.plan)
 	return all, nil
+}
+
+// settle leaves out of a plan for others what a person has to look at. What stays as it is is recorded, so that the next sync
+// finds nothing to do and undo takes back this command, not that one.
+func settle(p *plan.Plan) {
+	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.Action) bool {
+		return a.Op == plan.Conflict || a.Op == plan.Skip || a.Op == plan.Keep && a.Class == plan.Owned
+	})
 }
 
 // edit is the action that changes a declaration. That is a person's file, so what is recorded of it stays as it is.

@@ -19,14 +19,22 @@ var colors = map[Op]string{
 // Look is how a plan is printed.
 type Look struct {
 	Color bool
-	// Kept has a line for every file that is kept. Without it they are only counted, but for those that scaffold owns: that a
-	// person edited one is drift.
+	// Kept has a line for every file that is kept, and for every one that is not seeded because a person wrote elsewhere what it
+	// would hold. Without it they are only counted, but for kept files that scaffold owns: that a person edited one is drift.
 	Kept bool
 }
 
 // quiet reports whether the file is only counted.
 func (l Look) quiet(a *Action) bool {
-	return a.Op == Identical || a.Op == Keep && !l.Kept && a.Class != Owned
+	switch a.Op {
+	case Identical:
+		return true
+	case Keep:
+		return !l.Kept && a.Class != Owned
+	case Skip:
+		return !l.Kept && a.Base == nil
+	}
+	return false
 }
 
 // Print writes one line a file, and a last line that counts them. Files that stay identical are only counted.
