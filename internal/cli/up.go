@@ -103,6 +103,10 @@ func (a *app) announce(p *local.Platform, asJSON bool) error {
 		a.say("%s\n", line)
 		return nil
 	}
-	p.Report("\n" + strings.TrimRight(p.Table(), "\n") + "\nCtrl-C stops everything.\n")
+	text := "\n" + strings.TrimRight(p.Table(), "\n") + "\n"
+	if command := p.TokenCommand(); command != "" {
+		text += "\nWhere a contract asks for a token, get one with all scopes:\n  " + command + "\n\n"
+	}
+	p.Report(text + "Ctrl-C stops everything.\n")
 	return nil
 }

@@ -82,7 +82,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// selection returns the named services and all that they call, sorted by name.
+// selection returns the named services and all that they need, sorted by name.
 func selection(m *spec.Model, names []string) ([]*spec.Service, error) {
 	if len(names) == 0 {
 		if len(m.Services) == 0 {
@@ -102,6 +102,9 @@ func selection(m *spec.Model, names []string) ([]*spec.Service, error) {
 		}
 		chosen[name] = s
 		queue = append(queue, slices.Sorted(maps.Keys(s.Calls))...)
+		if issuer := tokenIssuer(m); issuer != nil && secured(s) {
+			queue = append(queue, issuer.Name) // it has the keys of the tokens that the service asks for
+		}
 	}
 	var out []*spec.Service
 	for _, s := range m.Services {

@@ -78,6 +78,9 @@ func (p *Platform) start(ctx context.Context) error {
 	if p.host, err = startHost(ctx, p.options, ports, p.services); err != nil {
 		return err
 	}
+	if err := p.prepareTokens(); err != nil {
+		return err
+	}
 	p.prepare(ports, bin)
 	for _, name := range p.order {
 		if err := p.procs[name].start(p.spawn); err != nil {
@@ -166,6 +169,7 @@ func (p *Platform) environment(s *spec.Service) []string {
 	for callee := range s.Calls {
 		set["APP_CALLS_"+variable(callee)+"_URL"] = p.procs[callee].URL
 	}
+	maps.Copy(set, p.tokenSettings(s))
 	maps.Copy(set, p.options.Env)
 	env := os.Environ()
 	for _, k := range slices.Sorted(maps.Keys(set)) {

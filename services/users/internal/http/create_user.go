@@ -20,6 +20,12 @@ func (h *Handler) CreateUser(ctx context.Context, request api.CreateUserRequestO
 		Name:      request.Body.Name,
 		CreatedAt: h.now().UTC().Truncate(time.Microsecond), // what a database keeps
 	}
+	if request.Body.Password != nil {
+		var err error
+		if user.PasswordHash, err = h.Passwords.Hash(ctx, *request.Body.Password); err != nil {
+			return nil, err
+		}
+	}
 	created, err := event.New(api.UserCreatedV1Type, user.ID, api.UserCreatedV1{
 		ID:        user.ID,
 		Email:     user.Email,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
@@ -16,11 +17,25 @@ import (
 type Store interface {
 	Create(ctx context.Context, user store.User, events ...event.Event) error
 	Get(ctx context.Context, id string) (store.User, error)
+	UserByEmail(ctx context.Context, email string) (store.User, error)
+	Client(ctx context.Context, id string) (store.Client, error)
+}
+
+// Passwords hashes and verifies what people and programs log in with.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Verify(ctx context.Context, hash, password string) (bool, error)
 }
 
 // Deps are what a Handler works with.
 type Deps struct {
-	Store Store
+	Store     Store
+	Passwords Passwords
+	// Issuer makes the tokens, which name IssuerURL as where they come from.
+	Issuer    *auth.Issuer
+	IssuerURL string
+	// UserScopes are what a user who logs in may do, as far as the client may.
+	UserScopes []string
 }
 
 // Handler answers the operations of the contract.

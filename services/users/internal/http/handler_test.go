@@ -52,9 +52,28 @@ func call(t *testing.T, h http.Handler, method, path, body string, status int, o
 
 // fakeStore is a Store in memory.
 type fakeStore struct {
-	users  []store.User
-	events []event.Event
-	err    error
+	users   []store.User
+	clients []store.Client
+	events  []event.Event
+	err     error
+}
+
+func (f *fakeStore) UserByEmail(_ context.Context, email string) (store.User, error) {
+	for _, user := range f.users {
+		if user.Email == email {
+			return user, f.err
+		}
+	}
+	return store.User{}, cmp.Or(f.err, store.ErrNotFound)
+}
+
+func (f *fakeStore) Client(_ context.Context, id string) (store.Client, error) {
+	for _, client := range f.clients {
+		if client.ID == id {
+			return client, f.err
+		}
+	}
+	return store.Client{}, cmp.Or(f.err, store.ErrNotFound)
 }
 
 func (f *fakeStore) Create(_ context.Context, user store.User, events ...event.Event) error {

@@ -30,6 +30,8 @@ type User struct {
 	Email     string // in lower case
 	Name      string
 	CreatedAt time.Time
+	// PasswordHash is empty for a user who cannot log in.
+	PasswordHash string
 }
 
 // Store keeps users.

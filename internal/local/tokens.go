@@ -1,0 +1,159 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// localClient is who may ask for tokens on this machine, for every scope that a contract names.
+const localClient = "local"
+
+// tokenIssuer is the service that issues tokens, or nil: the platform's may be elsewhere, or not be written yet.
+func tokenIssuer(m *spec.Model) *spec.Service {
+	issuer := m.Issuer()
+	if issuer == nil || issuer.Contract == nil || issuer.Contract.Operations["issueToken"] == nil {
+		return nil
+	}
+	return issuer
+}
+
+func secured(s *spec.Service) bool { return s.Contract != nil && s.Contract.Secured() }
+
+// secret is where one of the issuer's secrets is: a file beside its database, which is of no use without the same one.
+func (p *Platform) secret(name string) string { return filepath.Join(p.options.DataDir, name) }
+
+const (
+	keyFile    = "tokens.key"
+	secretFile = "client.secret"
+)
+
+// prepareTokens makes the issuer's secrets, if it is among the services and they are not there yet.
+func (p *Platform) prepareTokens() error {
+	issuer := tokenIssuer(p.options.Model)
+	if issuer == nil || !slices.Contains(p.services, issuer) {
+		return nil
+	}
+	for _, name := range []string{keyFile, secretFile} {
+		if err := makeSecret(p.secret(name)); err != nil {
+			return fmt.Errorf("make a secret for %s: %w", issuer.Name, err)
+		}
+	}
+	return nil
+}
+
+// makeSecret writes 32 random bytes in base64, for nobody else to read.
+func makeSecret(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	_, err = fmt.Fprintln(file, base64.StdEncoding.EncodeToString(raw[:]))
+	return errors.Join(err, file.Close())
+}
+
+// tokenSettings are what a service needs to issue or to verify tokens.
+func (p *Platform) tokenSettings(s *spec.Service) map[string]string {
+	set := map[string]string{}
+	issuer := tokenIssuer(p.options.Model)
+	if issuer == nil || s != issuer && !secured(s) {
+		return set
+	}
+	set["APP_AUTH_ISSUER"] = p.options.Model.Platform.Auth.Issuer
+	set["APP_AUTH_AUDIENCE"] = p.options.Model.Platform.Auth.Audience
+	if s != issuer {
+		set["APP_AUTH_JWKS"] = p.procs[issuer.Name].URL + "/.well-known/jwks.json"
+		return set
+	}
+	set["APP_TOKENS_KEY_FILE"] = p.secret(keyFile)
+	set["APP_TOKENS_CLIENT_ID"] = localClient
+	set["APP_TOKENS_CLIENT_SECRET_FILE"] = p.secret(secretFile)
+	set["APP_TOKENS_CLIENT_SCOPES"] = strings.Join(scopes(p.options.Model), ",")
+	return set
+}
+
+// scopes are all that the contracts name.
+func scopes(m *spec.Model) (all []string) {
+	for _, s := range m.Services {
+		if s.Contract == nil {
+			continue
+		}
+		for _, o := range s.Contract.Operations {
+			all = append(all, slices.Concat(o.Security...)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// TokenCommand gets a token from the running issuer in a shell; "" when there is none.
+func (p *Platform) TokenCommand() string {
+	issuer := tokenIssuer(p.options.Model)
+	if issuer == nil || p.procs[issuer.Name] == nil {
+		return ""
+	}
+	path := p.secret(secretFile)
+	if short, err := filepath.Rel(p.options.Root, path); err == nil {
+		path = short
+	}
+	return fmt.Sprintf(`curl -s -d grant_type=client_credentials -d client_id=%s --data-urlencode client_secret="$(cat %s)" %s/oauth/token`,
+		localClient, path, p.procs[issuer.Name].URL)
+}
+
+// Token asks the running issuer for a token with these scopes; with all that there are when none is named.
+func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) {
+	issuer := tokenIssuer(p.options.Model)
+	if issuer == nil || p.procs[issuer.Name] == nil {
+		return "", errors.New("get a token: no service that issues tokens is running")
+	}
+	secret, err := os.ReadFile(p.secret(secretFile))
+	if err != nil {
+		return "", fmt.Errorf("get a token: %w", err)
+	}
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {localClient}, "client_secret": {strings.TrimSpace(string(secret))},
+		"scope": {strings.Join(scopes, " ")},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.procs[issuer.Name].URL+"/oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", fmt.Errorf("get a token: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("get a token: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		Error       string `json:"error"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
+		return "", fmt.Errorf("get a token: status %d: %w", resp.StatusCode, err)
+	}
+	if answer.AccessToken == "" {
+		return "", fmt.Errorf("get a token: status %d: %s", resp.StatusCode, answer.Error)
+	}
+	return answer.AccessToken, nil
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Client is a program that may ask for tokens.
+type Client struct {
+	bun.BaseModel `bun:"table:clients"`
+
+	ID         string `bun:",pk"`
+	SecretHash string
+	Scopes     string // separated by spaces
+	CreatedAt  time.Time
+}
+
+// PutClient keeps a client as it is now.
+func (s *Store) PutClient(ctx context.Context, client Client) error {
+	_, err := s.db.NewInsert().Model(&client).On("CONFLICT (id) DO UPDATE").
+		Set("secret_hash = EXCLUDED.secret_hash").Set("scopes = EXCLUDED.scopes").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("keep client: %w", err)
+	}
+	return nil
+}
+
+// Client gives the client of an id, or ErrNotFound.
+func (s *Store) Client(ctx context.Context, id string) (Client, error) {
+	var client Client
+	err := s.db.NewSelect().Model(&client).Where("id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Client{}, ErrNotFound
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("select client: %w", err)
+	}
+	return client, nil
+}
+
+// UserByEmail gives the user with an address in lower case, or ErrNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
+	var user User
+	err := s.db.NewSelect().Model(&user).Where("email = ?", email).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return User{}, ErrNotFound
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("select user: %w", err)
+	}
+	return user, nil
+}

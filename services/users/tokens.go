@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/auth"
+	"github.com/trellis-mesh/trellis/chassis/config"
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/services/users/internal/password"
+	"github.com/trellis-mesh/trellis/services/users/internal/signing"
+	"github.com/trellis-mesh/trellis/services/users/internal/store"
+)
+
+// settings are what the issuer of tokens is configured with.
+type settings struct {
+	Auth struct {
+		Issuer   string `config:"issuer" required:"true" doc:"what the tokens name as their issuer: the platform's URL"`
+		Audience string `config:"audience" required:"true" doc:"whom the tokens are meant for"`
+	} `config:"auth"`
+	Tokens struct {
+		Key        config.Secret `config:"key" required:"true" doc:"what the signing keys are encrypted with: 32 random bytes in base64"`
+		Lifetime   time.Duration `config:"lifetime" default:"10m" doc:"how long a token is valid"`
+		Rotation   time.Duration `config:"rotation" default:"24h" doc:"how long a key signs"`
+		UserScopes []string      `config:"userScopes" default:"orders:read,orders:write,users:read" doc:"what a user who logs in may do"`
+		Client     struct {
+			ID     string        `config:"id" doc:"a first client, which is kept at the start"`
+			Secret config.Secret `config:"secret" doc:"that client's secret"`
+			Scopes []string      `config:"scopes" doc:"what that client may do"`
+		} `config:"client"`
+	} `config:"tokens"`
+}
+
+// Validate checks what the types cannot.
+func (s *settings) Validate(c *config.Check) {
+	c.Must("tokens.lifetime", s.Tokens.Lifetime >= time.Minute && s.Tokens.Lifetime <= time.Hour, "is not the time of a token", "give 1m to 1h")
+	c.Must("tokens.rotation", s.Tokens.Rotation >= 4*s.Tokens.Lifetime, "is too often for tokens that live so long", "give at least four times tokens.lifetime")
+	c.Must("tokens.client.secret", (s.Tokens.Client.ID == "") == s.Tokens.Client.Secret.IsZero(), "and tokens.client.id go together", "give both or none")
+}
+
+// issueTokens makes the issuer, whose keys are kept in db, and rotated as long as the service runs.
+func issueTokens(ctx context.Context, s *chassis.Service, db *database.DB, set *settings) (*auth.Issuer, error) {
+	issuer, err := auth.NewIssuer(auth.IssuerOptions{Issuer: set.Auth.Issuer, Audience: set.Auth.Audience, Lifetime: set.Tokens.Lifetime})
+	if err != nil {
+		return nil, err
+	}
+	wrap, err := auth.NewKeyWrap(set.Tokens.Key.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("tokens.key: %w", err)
+	}
+	// Nobody keeps the keys for longer than a quarter of an hour.
+	part := min(time.Hour, set.Tokens.Rotation/4)
+	keeper := signing.New(db, wrap, issuer, auth.Rotation{Period: set.Tokens.Rotation, Lead: part, Keep: max(part, 2*set.Tokens.Lifetime)}, s.Log())
+	if err := keeper.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	s.Go("signing keys", keeper.Run)
+	s.VerifyWith(issuer)
+	return issuer, nil
+}
+
+// keepClient keeps the configured client, unless it is known just so.
+func keepClient(ctx context.Context, users *store.Store, passwords *password.Hasher, set *settings) error {
+	first := &set.Tokens.Client
+	if first.ID == "" {
+		return nil
+	}
+	known, err := users.Client(ctx, first.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	scopes := strings.Join(first.Scopes, " ")
+	same, err := passwords.Verify(ctx, known.SecretHash, first.Secret.Reveal())
+	if err != nil || same && known.Scopes == scopes {
+		return err
+	}
+	hash, err := passwords.Hash(ctx, first.Secret.Reveal())
+	if err != nil {
+		return err
+	}
+	return users.PutClient(ctx, store.Client{ID: first.ID, SecretHash: hash, Scopes: scopes, CreatedAt: time.Now().UTC()})
+}
