@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -101,6 +102,7 @@ type Options struct {
 	// Started is told when the service answers requests.
 	Started func(*Service)
 
+	made        func(*Service) // is told of the service before it starts
 	install     bool // the process is all the service's: its telemetry, its memory
 	newConsumer func(*Service) (runner, error)
 }
@@ -119,6 +121,8 @@ func Run(ctx context.Context, spec Spec, wire Wire, opt Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	result := make(chan error, 1)
+	var made atomic.Pointer[Service]
+	opt.made = made.Store
 	go func() { result <- run(ctx, spec, wire, mode, opt) }()
 	for asked := false; ; asked = true {
 		select {
@@ -126,6 +130,9 @@ func Run(ctx context.Context, spec Spec, wire Wire, opt Options) error {
 			return err
 		case <-opt.Signals:
 			if asked {
+				if s := made.Load(); s != nil {
+					_ = s.tel.FlushLog() // what cannot be written now never will be
+				}
 				return ErrInterrupted
 			}
 			stop()
@@ -152,6 +159,7 @@ func run(ctx context.Context, spec Spec, wire Wire, mode mode, opt Options) erro
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}
+	opt.made(s)
 	if err := s.start(ctx, wire, mode == migrate); err != nil {
 		if ctx.Err() != nil {
 			err = nil // it was told to stop before it was ready, and did

@@ -499,3 +499,46 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// safeBuffer is a buffer for several goroutines.
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestASecondSignalWritesTheLinesThatWait(t *testing.T) {
+	signals, stuck, release := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
+	var out safeBuffer
+	_, stop := serving(t, Spec{Name: "shop"}, func(_ context.Context, s *Service) error {
+		s.Go("worker", func(ctx context.Context) error {
+			<-ctx.Done()
+			s.Log().InfoContext(ctx, "the last words")
+			close(stuck)
+			<-release
+			return nil
+		})
+		return nil
+	}, Options{Environ: environment("APP_LOG_DELAY=1h"), Signals: signals, Stdout: &out})
+	signals <- os.Interrupt
+	<-stuck
+	signals <- os.Interrupt
+	if err := stop(); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("Run gave %v", err)
+	}
+	close(release)
+	if text := out.String(); !strings.Contains(text, "the last words") {
+		t.Errorf("the log ends with %q", text)
+	}
+}

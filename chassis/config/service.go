@@ -35,7 +35,7 @@ type Service struct {
 	} `config:"telemetry"`
 	Log struct {
 		Level slog.Level    `config:"level" default:"info" doc:"debug, info, warn or error"`
-		Delay time.Duration `config:"delay" default:"10ms" doc:"how long lines below warn may wait to be written together; 0s writes each at once"`
+		Delay time.Duration `config:"delay" default:"10ms" doc:"how long lines below warn may wait to be written together, and are lost if the process is killed meanwhile; 0s writes each at once"`
 	} `config:"log"`
 	Shutdown struct {
 		Delay   time.Duration `config:"delay" default:"5s" doc:"how long the service answers on after it said that it is not ready"`

@@ -78,7 +78,7 @@ func prepareOperation(doc *openapi3.T, path string, item *openapi3.PathItem, met
 	o.filter = &openapi3filter.Options{MultiError: true, SchemaValidationOptions: schemaOptions(doc)}
 	o.match = &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: op}
 	for _, p := range allParameters(item, op) {
-		if check, needed := newParameterCheck(p); needed {
+		if check, needed := newParameterCheck(doc, p); needed {
 			o.parameters = append(o.parameters, check)
 			o.pathNeeded = o.pathNeeded || p.In == openapi3.ParameterInPath
 		}
@@ -153,7 +153,7 @@ type parameterCheck struct {
 
 // newParameterCheck tells whether a parameter needs checking at all: a path segment that may be any text is right as soon
 // as the route matches.
-func newParameterCheck(p *openapi3.Parameter) (check parameterCheck, needed bool) {
+func newParameterCheck(doc *openapi3.T, p *openapi3.Parameter) (check parameterCheck, needed bool) {
 	var schema *openapi3.Schema
 	if p.Schema != nil {
 		schema = p.Schema.Value
@@ -162,7 +162,7 @@ func newParameterCheck(p *openapi3.Parameter) (check parameterCheck, needed bool
 		return parameterCheck{}, false
 	}
 	check.parameter = p
-	if p.In == openapi3.ParameterInPath && schema != nil && schema.Type.Is("string") && simple(p) {
+	if p.In == openapi3.ParameterInPath && schema != nil && schema.Type.Is("string") && simple(p) && !doc.IsOpenAPI31OrLater() {
 		check.accept = newAcceptor(p.Schema, map[*openapi3.Schema]*acceptor{})
 	}
 	if p.Required || schema == nil || hasDefault(p.Schema, nil) {

@@ -66,8 +66,8 @@ func (s *Server) finish(c *gin.Context, r *request) {
 	m.inFlight.Dec()
 	r.op.count(m, status).Inc()
 	telemetry.Observe(r, r.op.duration, elapsed.Seconds())
-	s.log(c, r, status, elapsed)
-	s.tracing.end(r.span, status)
+	s.log(c, r, status, cut, elapsed)
+	s.tracing.end(r.span, status, cut)
 	r.end()
 	if cut {
 		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing
@@ -95,9 +95,9 @@ func (s *Server) recovered(c *gin.Context, r *request, panicked any) (cut bool) 
 
 // log writes the access log's line. It makes the record itself, since slog.Logger looks up the caller's place in the
 // source for each record, and the place is always this one.
-func (s *Server) log(c *gin.Context, r *request, status int, elapsed time.Duration) {
+func (s *Server) log(c *gin.Context, r *request, status int, cut bool, elapsed time.Duration) {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError || status == 0 {
+	if cut || status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	handler := s.opt.Telemetry.Log.Handler()
@@ -111,6 +111,9 @@ func (s *Server) log(c *gin.Context, r *request, status int, elapsed time.Durati
 		slog.String("operation", r.op.id),
 		slog.Int("status", status),
 		slog.Float64("duration_ms", float64(elapsed.Microseconds())/1e3))
+	if cut {
+		record.AddAttrs(slog.Bool("aborted", true))
+	}
 	if len(c.Errors) > 0 {
 		record.AddAttrs(slog.String("error", c.Errors.Last().Error()))
 	}

@@ -7,12 +7,16 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 
 	"github.com/trellis-mesh/trellis/chassis/fault"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
@@ -244,7 +248,7 @@ http_requests_in_flight 0
 }
 
 func TestAPanicInHalfAnAnswerBreaksTheConnection(t *testing.T) {
-	b := setUp(t, 0, nil, nil)
+	b := setUp(t, 1, nil, nil)
 	b.Router().GET("/half", func(c *gin.Context) {
 		c.Header("Content-Type", "text/plain")
 		c.String(http.StatusOK, "half")
@@ -262,6 +266,35 @@ func TestAPanicInHalfAnAnswerBreaksTheConnection(t *testing.T) {
 	defer func() { _ = answer.Body.Close() }()
 	if body, err := io.ReadAll(answer.Body); err == nil {
 		t.Errorf("the client takes %q for a whole answer", body)
+	}
+	if spans := b.recorded(t); len(spans) != 1 || spans[0].Status.Code != codes.Error {
+		t.Errorf("spans %v", spans)
+	}
+	if line := b.log.lines(t, "request")[0]; line["level"] != "ERROR" || line["aborted"] != true || line["status"] != 200.0 {
+		t.Errorf("log %v", line)
+	}
+}
+
+// One attribute that is no UTF-8 would keep the whole batch of spans from being exported.
+func TestSpansHoldOnlyText(t *testing.T) {
+	b := setUp(t, 1, &greeter{}, nil)
+	b.send(t, "GET", "/v1/greetings/%ff", "", "User-Agent", "x\xff", "X-Forwarded-For", "\xff")
+	b.send(t, "GET", "/\xff", "", "Host", "\xff")
+	b.send(t, "BREW", "/coffee", "")
+	spans := b.recorded(t)
+	if len(spans) != 3 || spans[2].Name != "HTTP" {
+		t.Fatalf("spans %v", spans)
+	}
+	for _, span := range spans {
+		for _, a := range span.Attributes {
+			if !utf8.ValidString(a.Value.Emit()) {
+				t.Errorf("%s: %s is %q", span.Name, a.Key, a.Value.Emit())
+			}
+		}
+	}
+	if !slices.Contains(spans[0].Attributes, semconv.URLPath("/v1/greetings/\uFFFD")) ||
+		!slices.Contains(spans[2].Attributes, semconv.HTTPRequestMethodOriginal("BREW")) {
+		t.Errorf("attributes %v, %v", spans[0].Attributes, spans[2].Attributes)
 	}
 }
 

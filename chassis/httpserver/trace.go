@@ -64,18 +64,19 @@ func (t tracing) begin(c *gin.Context, op *operation) (context.Context, trace.Sp
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(begun)), nil
 }
 
-// end closes the span. Only a server's own failure makes it an error; a status of 0 is an answer that was cut off.
-func (tracing) end(span trace.Span, status int) {
+// end closes the span. Only a server's own failure makes it an error: a status from 500, or an answer that was cut off,
+// whose status is 0 when nothing of it went out.
+func (tracing) end(span trace.Span, status int, cut bool) {
 	if span == nil {
 		return
 	}
 	if status != 0 {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 	}
-	if status == 0 || status >= http.StatusInternalServerError {
+	if cut || status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 		kind := "aborted"
-		if status != 0 {
+		if !cut {
 			kind = strconv.Itoa(status)
 		}
 		span.SetAttributes(semconv.ErrorTypeKey.String(kind))
@@ -91,7 +92,10 @@ type spanStart struct {
 
 func newSpanStart(method, route string) spanStart {
 	attributes := []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(conventionalMethod(method))}
-	if route == "" {
+	switch {
+	case route == "" && method == otherMethod:
+		return spanStart{name: "HTTP", attributes: attributes}
+	case route == "":
 		return spanStart{name: method, attributes: attributes}
 	}
 	return spanStart{name: method + " " + route, attributes: append(attributes, semconv.HTTPRoute(route))}
@@ -105,16 +109,20 @@ func conventionalMethod(method string) string {
 	return method
 }
 
-// requestAttributes are those of one request. The query is left out, since it may hold secrets.
+// requestAttributes are those of one request. The query is left out, since it may hold secrets. What comes from outside is
+// made valid UTF-8: one span with other bytes would keep its whole batch from being exported.
 func requestAttributes(c *gin.Context) []attribute.KeyValue {
 	r := c.Request
 	attrs := make([]attribute.KeyValue, 0, 10)
-	attrs = append(attrs, semconv.URLPath(r.URL.Path), semconv.URLScheme(scheme(r)))
+	attrs = append(attrs, semconv.URLPath(valid(r.URL.Path)), semconv.URLScheme(scheme(r)))
 	if host, port := splitAddr(r.Host); host != "" {
-		attrs = append(attrs, semconv.ServerAddress(host))
+		attrs = append(attrs, semconv.ServerAddress(valid(host)))
 		if port > 0 {
 			attrs = append(attrs, semconv.ServerPort(port))
 		}
+	}
+	if method := r.Method; knownMethod(method) == otherMethod {
+		attrs = append(attrs, semconv.HTTPRequestMethodOriginal(valid(method)))
 	}
 	if version, ok := strings.CutPrefix(r.Proto, "HTTP/"); ok {
 		attrs = append(attrs, semconv.NetworkProtocolVersion(version))
@@ -124,13 +132,16 @@ func requestAttributes(c *gin.Context) []attribute.KeyValue {
 		attrs = append(attrs, semconv.NetworkPeerAddress(peer))
 	}
 	if client := c.ClientIP(); client != "" && client != peer {
-		attrs = append(attrs, semconv.ClientAddress(client))
+		attrs = append(attrs, semconv.ClientAddress(valid(client)))
 	}
 	if agent := r.UserAgent(); agent != "" {
-		attrs = append(attrs, semconv.UserAgentOriginal(agent))
+		attrs = append(attrs, semconv.UserAgentOriginal(valid(agent)))
 	}
 	return attrs
 }
+
+// valid replaces what is no UTF-8.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func scheme(r *http.Request) string {
 	if r.TLS != nil {
@@ -143,7 +154,7 @@ func scheme(r *http.Request) string {
 func splitAddr(addr string) (string, int) {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
-		return addr, 0
+		return strings.Trim(addr, "[]"), 0
 	}
 	port, err := strconv.Atoi(text)
 	if err != nil {

@@ -190,6 +190,14 @@ func (t *Telemetry) Sample(draw uint64) bool {
 // Tracer gives a tracer named after the package that uses it.
 func (t *Telemetry) Tracer(name string) trace.Tracer { return t.Tracing.Tracer(name) }
 
+// FlushLog writes the log lines that are held back.
+func (t *Telemetry) FlushLog() error {
+	if t.lines == nil {
+		return nil
+	}
+	return t.lines.Flush()
+}
+
 // Shutdown exports the spans that are still held, writes the log lines that are held back, and stops. It gives up when
 // ctx ends. The logger works on, without holding lines back.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
