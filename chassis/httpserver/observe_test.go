@@ -287,8 +287,8 @@ func TestSpansHoldOnlyText(t *testing.T) {
 	}
 	for _, span := range spans {
 		for _, a := range span.Attributes {
-			if !utf8.ValidString(a.Value.Emit()) {
-				t.Errorf("%s: %s is %q", span.Name, a.Key, a.Value.Emit())
+			if !utf8.ValidString(a.Value.String()) {
+				t.Errorf("%s: %s is %q", span.Name, a.Key, a.Value.String())
 			}
 		}
 	}
