@@ -15,10 +15,10 @@ FUZZTIME ?= 30s
 ROUNDS   ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test verify lint bench soak fmt generate tools clean race-note
+.PHONY: help demo up test verify mesh-proof mesh-bench lint bench soak fmt generate tools clean race-note
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## scaffold a service into a scratch copy, run it with the others, show its health, metrics and trace
 	$(GO) run ./test/demo
@@ -33,6 +33,13 @@ verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup instal
 	$(GO) test $(RACE) -tags real -timeout 25m ./chassis/... ./test/...
 	cd tools && $(GO) test $(RACE) ./...
 	cd bench && $(GO) test $(RACE) ./...
+	$(MAKE) mesh-proof
+
+mesh-proof: ## prove each rule of the mesh with traffic through real Envoys (.ci/setup fetches them), and print the tables
+	cd mesh/proof && $(GO) test -count 1 -timeout 15m
+
+mesh-bench: ## measure how much configuration a sidecar gets, with scoping and without, and write it to docs/mesh.md
+	cd mesh/proof && $(GO) test -count 1 -timeout 15m -run TestConfigurationSize -update
 
 lint: ## every static check: linters, formatting, declarations, licences, documents
 	@set -e; for module in $(MODULES); do echo "golangci-lint: $$module"; (cd $$module && $(LINT) run ./...); done

@@ -29,6 +29,7 @@ type backend struct {
 // seen is a request that arrived.
 type seen struct {
 	method, path string
+	server       string // that the client named in TLS; empty without TLS
 	header       http.Header
 }
 
@@ -56,8 +57,12 @@ func (b *backend) behave(h http.HandlerFunc) {
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := seen{method: r.Method, path: r.URL.Path, header: r.Header.Clone()}
+	if r.TLS != nil {
+		s.server = r.TLS.ServerName
+	}
 	b.mu.Lock()
-	b.seen = append(b.seen, seen{r.Method, r.URL.Path, r.Header.Clone()})
+	b.seen = append(b.seen, s)
 	b.mu.Unlock()
 	w.Header().Set(podHeader, b.pod)
 	w.Header().Set(versionHeader, b.version)
@@ -114,3 +119,6 @@ func inTurn(codes ...int) http.HandlerFunc {
 		w.WriteHeader(codes[int(n.Add(1)-1)%len(codes)])
 	}
 }
+
+// hangUp closes the connection without an answer.
+func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }

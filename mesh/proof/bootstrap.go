@@ -8,6 +8,9 @@ import (
 // identityHeader names the metadata of gRPC in which a proxy says who it is. In a cluster its token says it.
 const identityHeader = "x-proof-identity"
 
+// istioVersion is what proxies say that they are.
+const istioVersion = "1.31.0"
+
 // object is JSON of a proto message.
 type object = map[string]any
 
@@ -58,7 +61,7 @@ func (p *pod) kind() string {
 func (p *pod) metadata() object {
 	return object{
 		"NAME": p.name, "NAMESPACE": p.namespace, "SERVICE_ACCOUNT": p.account, "LABELS": p.labels, "INSTANCE_IPS": p.net.address.String(),
-		"CLUSTER_ID": "Kubernetes", "ISTIO_VERSION": "1.31.0", "INTERCEPTION_MODE": "REDIRECT",
+		"CLUSTER_ID": "Kubernetes", "ISTIO_VERSION": istioVersion, "INTERCEPTION_MODE": "REDIRECT",
 	}
 }
 

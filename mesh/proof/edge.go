@@ -71,10 +71,7 @@ const (
 // edges asks every service for everything there is, as everybody there is.
 func (m *mesh) edges() ([]edge, error) {
 	var all []edge
-	callers := []string{gatewayPod, prometheusPod, outsiderPod}
-	for _, s := range m.declared.services {
-		callers = append(callers, s.Name)
-	}
+	callers := append([]string{gatewayPod}, m.everybody()...)
 	for _, to := range m.declared.services {
 		for _, from := range callers {
 			if from == to.Name {

@@ -15,12 +15,15 @@ func proveEdges(t *testing.T, m *mesh, title string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	strangers, err := m.strangers()
-	if err != nil {
-		t.Fatal(err)
+	for _, more := range []func() ([]edge, error){m.strangers, m.storeEdges, m.egress} {
+		found, err := more()
+		if err != nil {
+			t.Fatal(err)
+		}
+		edges = append(edges, found...)
 	}
 	var rows [][]string
-	for _, e := range append(edges, strangers...) {
+	for _, e := range edges {
 		if !e.sidecar.ok() || !e.bypass.ok() {
 			t.Errorf("%s -> %s, %s: by its sidecar %s, past it %s", e.from, e.to, e.operation, e.sidecar, e.bypass)
 		}

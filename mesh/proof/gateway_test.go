@@ -6,13 +6,6 @@ import (
 	"testing"
 )
 
-// TestShop is TestEdges for a platform that declares everything there is, and what its gateway lets in.
-func TestShop(t *testing.T) {
-	m := startMesh(t, shop(t), options{})
-	t.Run("edges", func(t *testing.T) { proveEdges(t, m, "The same for a platform that declares everything there is") })
-	t.Run("gateway", func(t *testing.T) { proveGateway(t, m) })
-}
-
 func proveGateway(t *testing.T, m *mesh) {
 	visits, err := m.visits()
 	if err != nil {

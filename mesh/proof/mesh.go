@@ -135,7 +135,13 @@ func (m *mesh) nameHosts() error {
 	return setHosts(addresses)
 }
 
+// impostor is a host outside that shows the certificate of another one.
+const impostor = "impostor.test"
+
 func (m *mesh) serverTLS(name string) (*tls.Config, error) {
+	if name == impostor {
+		name = "other.test"
+	}
 	own, err := m.public.host(name)
 	if err != nil {
 		return nil, err
@@ -243,7 +249,7 @@ func upstream(configs []config.Config) []config.Config {
 func (m *mesh) send(from, method, host string, port int, path string, header ...string) answer {
 	to, ok := m.cluster.addresses[host]
 	if !ok {
-		to = netip.MustParseAddr("203.0.113.7") // a host outside: any address but a pod's leads to the sidecar
+		to = outsideAddress
 	}
 	r := request{method: method, url: fmt.Sprintf("http://%s:%d%s", host, port, path), to: netip.AddrPortFrom(to, uint16(port)), header: map[string]string{}}
 	for i := 0; i+1 < len(header); i += 2 {

@@ -16,6 +16,9 @@ var (
 	podGateway   = netip.MustParseAddr("10.244.0.1")
 	firstPod     = netip.MustParseAddr("10.244.1.1")
 	firstService = netip.MustParseAddr("10.96.0.10")
+
+	// outsideAddress stands for that of any host outside: applications dial it, and their sidecar goes by the name.
+	outsideAddress = netip.MustParseAddr("203.0.113.7")
 )
 
 const bridgeName = "pods"
