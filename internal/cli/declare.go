@@ -111,7 +111,7 @@ func (s *session) followNeighbours(ctx context.Context, m *spec.Model, names []s
 	return all, nil
 }
 
-// settle leaves out of a plan for others what a person has to look at. What stays as it is is recorded, so that the next sync
+// settle leaves out of a plan for others what a person has to look at. What stays unchanged is recorded, so that the next sync
 // finds nothing to do and undo takes back this command, not that one.
 func settle(p *plan.Plan) {
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.Action) bool {

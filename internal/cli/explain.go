@@ -41,6 +41,7 @@ type origin struct {
 	Path     string          `json:"path"`
 	Status   string          `json:"status"` // pristine, edited, deleted or yours
 	Class    plan.Class      `json:"class,omitempty"`
+	Frozen   bool            `json:"frozen,omitempty"`
 	Template string          `json:"template,omitempty"`
 	Version  string          `json:"templateVersion,omitempty"`
 	Owner    string          `json:"owner,omitempty"`
@@ -196,7 +197,8 @@ func (s *session) filesBelow(at string, records map[string]*record) ([]string, e
 func newOrigin(name string, disk *plan.Disk, r *record) origin {
 	o := origin{Path: name}
 	if r != nil {
-		o.Class, o.Template, o.Version, o.Owner, o.Inputs = r.base.Class, r.base.Template, r.state.TemplateVersion, r.owner, r.state.Inputs
+		o.Class, o.Frozen = r.base.Class, r.base.Frozen
+		o.Template, o.Version, o.Owner, o.Inputs = r.base.Template, r.state.TemplateVersion, r.owner, r.state.Inputs
 	}
 	switch {
 	case r == nil && disk != nil:
@@ -218,6 +220,8 @@ var classMeaning = map[plan.Class]string{
 	plan.Once:   "made once, yours since then",
 }
 
+const frozenMeaning = "made once, and never changes: it may have been applied"
+
 func (a *app) printOrigin(o origin) {
 	a.say("%s\n", paint(a.Colour, bold, o.Path))
 	a.say("  status    %s\n", o.Status)
@@ -225,7 +229,11 @@ func (a *app) printOrigin(o origin) {
 		a.say("  class     none: scaffold did not make it and never touches it\n")
 		return
 	}
-	a.say("  class     %s: %s\n", o.Class, classMeaning[o.Class])
+	meaning := classMeaning[o.Class]
+	if o.Frozen {
+		meaning = frozenMeaning
+	}
+	a.say("  class     %s: %s\n", o.Class, meaning)
 	a.say("  template  %s, version %s\n", o.Template, o.Version)
 	if o.Owner == platformName {
 		a.say("  inputs    %s\n", spec.PlatformFile)

@@ -19,6 +19,8 @@ type Options struct {
 	Version string
 	// Restore brings back files that a person deleted.
 	Restore bool
+	// Removing says that the owner goes as a whole, and its frozen files with it.
+	Removing bool
 }
 
 func (o Options) labels() merge.Labels {
@@ -49,10 +51,12 @@ func (d decision) undeclared() Action {
 		return d.forget(Skip, "gone already")
 	case d.base == nil:
 		return d.leave(Keep, "not made by scaffold")
-	case d.base.Hash == Hash(d.disk.Content):
-		return d.remove("no longer declared")
+	case d.base.Hash != Hash(d.disk.Content):
+		return d.leave(Keep, "edited; no longer declared")
+	case d.base.Frozen && !d.opt.Removing:
+		return d.leave(Keep, "no longer declared, but never changes once made")
 	}
-	return d.leave(Keep, "edited; no longer declared")
+	return d.remove("no longer declared")
 }
 
 // missing is for what is rendered and not on the disk.
@@ -123,9 +127,12 @@ func (d decision) leave(op Op, reason string) Action {
 	return a
 }
 
-// freeze leaves a frozen file, and what is recorded of it, and tells what it would be now.
+// freeze leaves a frozen file, and what is recorded of its content, and tells what it would be now.
 func (d decision) freeze(reason string) Action {
 	a := d.leave(Keep, reason)
+	base := *d.base
+	base.Frozen = true
+	a.Base = &base
 	a.Wanted = d.rendered.Content
 	return a
 }
@@ -151,6 +158,7 @@ func (d decision) record(op Op, reason string) Action {
 		Mode:      d.rendered.Mode.Perm(),
 		Template:  d.rendered.Template,
 		InputHash: d.rendered.InputHash,
+		Frozen:    d.rendered.Frozen,
 	}
 	if d.rendered.Class == Merged {
 		a.Base.Content = d.rendered.Content

@@ -76,7 +76,8 @@ func TestDecide(t *testing.T) {
 		{"frozen, and can't be restored as it was", []Class{frozen}, baseText, none, renderedText, true, Skip, none, baseText},
 		{"deleted by a person, no longer rendered", all, baseText, none, none, false, Skip, none, none},
 		{"deleted, no longer rendered, restore", all, baseText, none, none, true, Skip, none, none},
-		{"pristine, no longer rendered", all, baseText, baseText, none, false, Delete, none, none},
+		{"pristine, no longer rendered", thawed, baseText, baseText, none, false, Delete, none, none},
+		{"pristine and frozen, no longer rendered", []Class{frozen}, baseText, baseText, none, false, Keep, baseText, baseText},
 		{"edited, no longer rendered", all, baseText, editedText, none, false, Keep, editedText, baseText},
 		{"not ours, not rendered", all, none, editedText, none, false, Keep, editedText, none},
 	}
@@ -92,6 +93,7 @@ func TestDecide(t *testing.T) {
 				}
 				if tt.base != none {
 					base = baseOf(class, tt.base)
+					base.Frozen = freeze
 				}
 				if tt.disk != none {
 					disk = onDisk(tt.disk)
@@ -116,6 +118,7 @@ func TestDecide(t *testing.T) {
 				var state *Base
 				if tt.state != none {
 					state = baseOf(class, tt.state)
+					state.Frozen = freeze
 				}
 				if diff := cmp.Diff(state, a.Base); diff != "" {
 					t.Errorf("recorded state (-want +got):\n%s", diff)
@@ -135,6 +138,28 @@ func TestDecide(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestDecideTakesAFrozenFileAlongWithItsOwner(t *testing.T) {
+	base, opt := baseOf(Once, baseText), v2
+	base.Frozen, opt.Removing = true, true
+	if a := Decide(base, onDisk(baseText), nil, opt); a.Op != Delete || a.Base != nil {
+		t.Errorf("a pristine one: %s, recorded as %v", a.Op, a.Base)
+	}
+	if a := Decide(base, onDisk(editedText), nil, opt); a.Op != Keep {
+		t.Errorf("an edited one: %s", a.Op)
+	}
+}
+
+func TestDecideRecordsThatAFileIsFrozen(t *testing.T) {
+	rendered := render(Once, renderedText)
+	rendered.Frozen = true
+	a := Decide(baseOf(Once, baseText), onDisk(baseText), rendered, v2)
+	want := baseOf(Once, baseText)
+	want.Frozen = true
+	if diff := cmp.Diff(want, a.Base); diff != "" || a.Op != Keep {
+		t.Errorf("%s, recorded state (-want +got):\n%s", a.Op, diff)
 	}
 }
 

@@ -200,9 +200,12 @@ func randomWorld(rng *rand.Rand) world {
 	for i := range 1 + rng.IntN(12) {
 		name := fmt.Sprintf("d%d/f%d.txt", i%3, i)
 		class := classes[rng.IntN(3)]
+		frozen := class == Once && rng.IntN(2) == 0
 		text := randomLines(rng)
 		if rng.IntN(4) > 0 {
-			w.state[name] = *baseOf(class, text)
+			base := baseOf(class, text)
+			base.Frozen = frozen
+			w.state[name] = *base
 		}
 		if rng.IntN(4) > 0 {
 			if rng.IntN(2) == 0 {
@@ -211,8 +214,7 @@ func randomWorld(rng *rand.Rand) world {
 			w.disk[name] = Disk{Content: []byte(text), Mode: []fs.FileMode{0o644, 0o755, 0o600}[rng.IntN(3)]}
 		}
 		if rng.IntN(4) > 0 {
-			w.rendered = append(w.rendered, File{Path: name, Content: []byte(edit(rng, text)), Mode: []fs.FileMode{0o644, 0o755}[rng.IntN(2)], Class: class,
-				Frozen: class == Once && rng.IntN(2) == 0})
+			w.rendered = append(w.rendered, File{Path: name, Content: []byte(edit(rng, text)), Mode: []fs.FileMode{0o644, 0o755}[rng.IntN(2)], Class: class, Frozen: frozen})
 		}
 	}
 	return w
@@ -279,18 +281,17 @@ func TestAFrozenFileNeverChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		after, _ := w.disk.apply(w.state, p)
-		for _, f := range w.rendered {
-			base, made := w.state[f.Path]
-			if !f.Frozen || !made {
+		for name, base := range w.state { // what is rendered now, and what is not any more
+			if !base.Frozen {
 				continue
 			}
-			before, there := w.disk[f.Path]
-			now := after[f.Path]
+			before, there := w.disk[name]
+			now := after[name]
 			if there && !bytes.Equal(before.Content, now.Content) {
-				t.Fatalf("%s: %q became %q", f.Path, before.Content, now.Content)
+				t.Fatalf("%s: %q became %q", name, before.Content, now.Content)
 			}
 			if now.Content != nil && !there && Hash(now.Content) != base.Hash {
-				t.Fatalf("%s was restored as %q, which it was not", f.Path, now.Content)
+				t.Fatalf("%s was restored as %q, which it was not", name, now.Content)
 			}
 		}
 	}

@@ -46,6 +46,7 @@ type Base struct {
 	Mode      fs.FileMode
 	Template  string
 	InputHash string
+	Frozen    bool
 }
 
 // Disk is what lies at a path now. A nil Disk means nothing does.

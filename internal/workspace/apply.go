@@ -184,7 +184,7 @@ func (w *Workspace) Remove(owner string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.Build(state.Files, w, nil, plan.Options{Owner: owner})
+	p, err := plan.Build(state.Files, w, nil, plan.Options{Owner: owner, Removing: true})
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,7 @@ type fileState struct {
 	Mode      string     `json:"mode"`
 	Template  string     `json:"template"`
 	InputHash string     `json:"inputHash,omitempty"`
+	Frozen    bool       `json:"frozen,omitempty"`
 }
 
 // State reads an owner's state; an owner without one has an empty state. A damaged state is an error that names the
@@ -125,7 +126,9 @@ func parseState(owner string, text []byte) (*State, error) {
 		if !slices.Contains([]plan.Class{plan.Owned, plan.Merged, plan.Once}, f.Class) {
 			return nil, fmt.Errorf("the state is damaged: %s has the class %q", key, f.Class)
 		}
-		s.Files[file] = plan.Base{Class: f.Class, Hash: f.Hash, Mode: fs.FileMode(mode), Template: f.Template, InputHash: f.InputHash}
+		s.Files[file] = plan.Base{
+			Class: f.Class, Hash: f.Hash, Mode: fs.FileMode(mode), Template: f.Template, InputHash: f.InputHash, Frozen: f.Frozen,
+		}
 	}
 	return s, nil
 }
@@ -152,7 +155,7 @@ func (s *State) encode(owner string) ([]byte, error) {
 	doc := stateDocument{Version: stateVersion, TemplateVersion: s.TemplateVersion, Inputs: s.Inputs, Files: map[string]fileState{}}
 	for file, b := range s.Files {
 		doc.Files[stateKey(owner, file)] = fileState{
-			Class: b.Class, Hash: b.Hash, Mode: fmt.Sprintf("%04o", b.Mode.Perm()), Template: b.Template, InputHash: b.InputHash,
+			Class: b.Class, Hash: b.Hash, Mode: fmt.Sprintf("%04o", b.Mode.Perm()), Template: b.Template, InputHash: b.InputHash, Frozen: b.Frozen,
 		}
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")

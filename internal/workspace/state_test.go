@@ -17,6 +17,7 @@ func TestStateIsReadAsItWasWritten(t *testing.T) {
 		owned("contracts/events/e.json", "{}\n"),
 		merged("go.work", "go 1.26\n"),
 	}
+	files[0].Frozen = true
 	files[1].InputHash = "abc"
 	built := p.apply("services/a", files...)
 	state, err := p.ws.State("services/a")
