@@ -12,6 +12,7 @@ import (
 const (
 	recordVersion = 1
 	recordFile    = "undo.json"
+	olderMark     = "older" // an undo has come down to the record
 	keepRecords   = 20
 )
 

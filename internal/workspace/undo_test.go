@@ -167,3 +167,86 @@ func TestUndoingARandomHistory(t *testing.T) {
 		p.close()
 	}
 }
+
+func TestUndoKeepsEditedFilesWhenAskedTo(t *testing.T) {
+	p := newPlatform(t)
+	p.apply("services/a", owned("services/a/changed", "1\n"), owned("services/a/gone", "1\n"), owned("services/a/same", "1\n"))
+	p.apply("services/a", owned("services/a/changed", "2\n"), owned("services/a/gone", "2\n"), owned("services/a/same", "2\n"), owned("services/a/new/f", "2\n"))
+	p.write("services/a/changed", "mine\n")
+	p.remove("services/a/gone")
+	planned, err := p.ws.PlanUndo(KeepEdited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	undone, err := p.ws.Undo(context.Background(), KeepEdited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(planned, undone); diff != "" {
+		t.Errorf("planned, not done (-planned +done):\n%s", diff)
+	}
+	if got, want := undone.Plan.Summary(), "update 1, delete 1, keep 1, skip 1"; got != want {
+		t.Errorf("undone: %s, want %s", got, want)
+	}
+	if p.read("services/a/changed") != "mine\n" || p.read("services/a/same") != "1\n" {
+		t.Errorf("the tree is\n%s", p.tree())
+	}
+	for _, gone := range []string{"services/a/gone", "services/a/new"} {
+		if _, err := os.Stat(p.path(gone)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is there (%v)", gone, err)
+		}
+	}
+	if commands, err := p.ws.Commands(); err != nil || len(commands) != 1 {
+		t.Errorf("commands left: %v, %v; want the first", commands, err)
+	}
+}
+
+func TestUndoOfOnlyEditedFilesUsesTheCommandUp(t *testing.T) {
+	p := newPlatform(t)
+	p.apply("services/a", owned("services/a/f", "1\n"))
+	p.write("services/a/f", "mine\n")
+	p.remove("services/a/" + stateFolder + "/state.json")
+	if _, err := p.ws.Undo(context.Background(), KeepEdited); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.ws.Undo(context.Background()); !errors.Is(err, ErrNothingToUndo) {
+		t.Errorf("error %v, want nothing to undo", err)
+	}
+}
+
+func TestUndoGoesFurtherBackOnlyWhenAskedTo(t *testing.T) {
+	ctx := context.Background()
+	p := newPlatform(t)
+	p.apply("services/a", smallService("1")...)
+	p.apply("services/a", smallService("2")...)
+	if _, err := p.ws.Undo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := p.tree()
+	var further *FurtherBackError
+	if _, err := p.ws.Undo(ctx); !errors.As(err, &further) || further.Command != meta.Command {
+		t.Fatalf("the second undo: error %v, want a refusal that names the command", err)
+	}
+	if _, err := p.ws.PlanUndo(); !errors.As(err, &further) {
+		t.Errorf("the plan of it: error %v", err)
+	}
+	if p.tree() != before {
+		t.Error("the tree changed")
+	}
+
+	// A new command can be taken back, and nothing before it.
+	p.apply("services/a", smallService("3")...)
+	if _, err := p.ws.Undo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.ws.Undo(ctx); !errors.As(err, &further) {
+		t.Errorf("after the new command: error %v", err)
+	}
+	commands, err := p.ws.Commands()
+	if err != nil || len(commands) != 1 || !commands[0].Older || len(commands[0].Files) != 3 {
+		t.Errorf("commands %+v, %v", commands, err)
+	}
+	if _, err := p.ws.Undo(ctx, Again); err != nil {
+		t.Error(err)
+	}
+}

@@ -115,7 +115,7 @@ func (p *platform) apply(owner string, files ...plan.File) *plan.Plan {
 
 func (p *platform) undo() *Undone {
 	p.t.Helper()
-	undone, err := p.ws.Undo(context.Background())
+	undone, err := p.ws.Undo(context.Background(), Again)
 	if err != nil {
 		p.t.Fatal(err)
 	}
