@@ -48,7 +48,7 @@ var kinds = map[string]kind{
 	"operation": {pattern: whole(`[a-z][A-Za-z0-9]*`), most: 64, what: "an operationId",
 		form: "use letters and digits, a lower-case letter first, such as getStock"},
 	// The type is a Kafka topic too, of which 249 characters are allowed; the dead-letter topics need some.
-	"event": {pattern: whole(`[a-z][a-z0-9]*(-[a-z0-9]+)*(\.[a-z][a-z0-9]*(-[a-z0-9]+)*)+\.v[1-9][0-9]{0,3}`), most: 120, what: "an event type",
+	"event": {pattern: whole(`[a-z][a-z0-9]*(-[a-z0-9]+)*(\.[a-z][a-z0-9]*(-[a-z0-9]+)*)+\.v[1-9][0-9]{0,3}`), most: 120, what: "an event type", refuse: refuseEvent,
 		form: "write name.verb.version in lower case, such as order.created.v1"},
 	"header": {pattern: whole(`[a-z0-9]([-a-z0-9]*[a-z0-9])?`), most: 100, what: "a header's name",
 		form: "use lower-case letters, digits and hyphens, such as x-canary"},
@@ -90,6 +90,9 @@ func refuseService(name string) string {
 	if why, ok := reserved[name]; ok {
 		return "is reserved: " + why
 	}
+	if IsDevice(name) {
+		return deviceReserved
+	}
 	if token.IsKeyword(name) {
 		return "is reserved: it is a keyword of Go"
 	}
@@ -98,6 +101,23 @@ func refuseService(name string) string {
 	}
 	if strings.HasSuffix(name, "-ingress") {
 		return "ends like the mesh's rules for what comes from outside"
+	}
+	return ""
+}
+
+// device is what Windows takes for a device wherever it stands in a path, with any ending. The go command refuses a module
+// that has a file or a folder of such a name.
+var device = whole(`con|prn|aux|nul|(com|lpt)[1-9]`)
+
+const deviceReserved = "is reserved: it is a device on Windows, and Go builds no folder or file of that name"
+
+// IsDevice reports whether no file or folder can have the name, which is in lower case.
+func IsDevice(name string) bool { return device.MatchString(name) }
+
+// refuseEvent: the type names the file of its schema.
+func refuseEvent(eventType string) string {
+	if first, _, _ := strings.Cut(eventType, "."); IsDevice(first) {
+		return "begins with a reserved word: a file called " + first + " is a device on Windows"
 	}
 	return ""
 }

@@ -210,6 +210,10 @@ func TestBrokenDeclarationGivesOneProblem(t *testing.T) {
     shorten it`},
 		{"reserved name", "name: internal\n", `1:7: name is "internal", which is reserved: Go treats a folder of that name specially
     choose another`},
+		{"device as a name", "name: con\n", `1:7: name is "con", which is reserved: it is a device on Windows, and Go builds no folder or file of that name
+    choose another`},
+		{"device as an event's name", "name: a\nevents: {publishes: [aux.read.v1]}\n", `2:22: events.publishes[0] is "aux.read.v1", which begins with a reserved word: a file called aux is a device on Windows
+    choose another`},
 		{"keyword as a name", "name: func\n", `1:7: name is "func", which is reserved: it is a keyword of Go
     choose another`},
 		{"bad port", "name: orders\nhttp: {port: 99999}\n", `2:14: http.port is 99999, outside 1024 to 65535
@@ -331,5 +335,18 @@ func TestHyphensAreFineInEveryName(t *testing.T) {
 	s := parse(t, "name: order-items-2\ncalls:\n  stock-keeper: {operations: [getStock]}\nevents: {publishes: [order-item.was-added.v1]}\ntraffic: {canary: {version: v2-rc}}\n")
 	if s.Name != "order-items-2" || s.Calls["stock-keeper"] == nil || GoName(s.Name) != "OrderItems2" || GoName(s.Events.Publishes[0]) != "OrderItemWasAddedV1" {
 		t.Errorf("read %+v", s)
+	}
+}
+
+func TestNoServiceIsADeviceOfWindows(t *testing.T) {
+	for _, name := range []string{"con", "prn", "aux", "nul", "com1", "com9", "lpt1", "lpt9"} {
+		if _, err := ParseService("services/"+name+"/service.yaml", []byte("name: "+name+"\n")); err == nil || !strings.Contains(err.Error(), "device") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"cons", "console", "com", "com0", "com10", "lpt", "aux-con", "null"} {
+		if IsDevice(name) {
+			t.Errorf("%s is no device", name)
+		}
 	}
 }
