@@ -14,7 +14,7 @@ type NewOperation struct {
 	ID      string
 	Method  string // GET, POST, PUT, PATCH or DELETE
 	Path    string // /v1/orders/{id}
-	Summary string // empty for the ID
+	Summary string // empty for the ID as a sentence
 }
 
 var (
@@ -25,7 +25,8 @@ var (
 
 // AddOperation adds an operation to the text of an OpenAPI document, with its path parameters, a body where the method has
 // one, and answers. Comments, order and formatting stay as they are. The body and the answer are empty objects, to be filled
-// in by hand; the errors are those of the document's component Problem, where it has one.
+// in by hand; an action on a thing, such as POST /v1/orders/{id}/cancel, has neither. The errors are those of the document's
+// component Problem, where it has one.
 func AddOperation(contract []byte, op NewOperation) ([]byte, error) {
 	if err := op.check(contract); err != nil {
 		return nil, fmt.Errorf("add the operation %s: %w", op.ID, err)
@@ -77,30 +78,69 @@ func shape(path string) string { return pathVariable.ReplaceAllString(path, "{}"
 // lines writes the value of the method's key.
 func (op NewOperation) lines(root *yaml.Node) []string {
 	method := strings.ToLower(op.Method)
-	lines := []string{"operationId: " + scalar(op.ID), "summary: " + plain(either(op.Summary, op.ID))}
+	lines := []string{"operationId: " + scalar(op.ID), "summary: " + plain(either(op.Summary, sentence(op.ID)))}
 	if variables := pathVariable.FindAllStringSubmatch(op.Path, -1); variables != nil {
 		lines = append(lines, "parameters:")
 		for _, v := range variables {
 			lines = append(lines, fmt.Sprintf("  - {name: %s, in: path, required: true, schema: {type: string}}", scalar(v[1])))
 		}
 	}
-	if method == "post" || method == "put" || method == "patch" {
+	acts := method == "post" && op.acts()
+	if method == "post" && !acts || method == "put" || method == "patch" {
 		lines = append(lines, "requestBody:", "  required: true", "  content:", "    application/json:", "      schema: {type: object}")
 	}
 	lines = append(lines, "responses:")
-	switch method {
-	case "delete":
+	if method == "delete" || acts {
 		lines = append(lines, `  "204": {description: Done.}`)
-	case "post":
-		lines = append(lines, `  "201":`)
-	default:
-		lines = append(lines, `  "200":`)
-	}
-	if method != "delete" {
-		lines = append(lines, "    description: Done.", "    content:", "      application/json:", "        schema: {type: object}")
+	} else {
+		status := "200"
+		if method == "post" {
+			status = "201"
+		}
+		lines = append(lines, fmt.Sprintf("  %q:", status),
+			"    description: Done.", "    content:", "      application/json:", "        schema: {type: object}")
 	}
 	return append(lines, problemAnswer(root)...)
 }
+
+// acts reports whether the path ends in something to do with a thing, as in /v1/orders/{id}/cancel, and not in things to be
+// made, as in /v1/orders/{id}/lines.
+func (op NewOperation) acts() bool {
+	parts := strings.Split(op.Path, "/")
+	last, thing := parts[len(parts)-1], parts[len(parts)-2]
+	if isParameter(last) || !isParameter(thing) {
+		return false
+	}
+	verb, _, _ := strings.Cut(words(op.ID), " ")
+	if does, _, _ := strings.Cut(last, "-"); does == verb {
+		return true
+	}
+	things := strings.HasSuffix(last, "s") && !strings.HasSuffix(last, "ss")
+	return !things && !slices.Contains([]string{"add", "attach", "create", "make", "new", "open", "post", "register", "upload"}, verb)
+}
+
+// sentence says what an operation does by its ID: cancelOrder gives "Cancel order."
+func sentence(id string) string {
+	text := words(id)
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// words writes an operationId as words, all but initialisms in lower case: getHTTPStatus gives "get HTTP status".
+func words(id string) string {
+	id = wordEnd.ReplaceAllString(id, "$1 $2")
+	parts := strings.Fields(initialismEnd.ReplaceAllString(id, "$1 $2"))
+	for i, part := range parts {
+		if len(part) == 1 || strings.ToUpper(part) != part {
+			parts[i] = strings.ToLower(part)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+var (
+	wordEnd       = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	initialismEnd = regexp.MustCompile(`([A-Z])([A-Z][a-z])`)
+)
 
 // problemAnswer writes the answer for errors that the document has a component for.
 func problemAnswer(root *yaml.Node) []string {

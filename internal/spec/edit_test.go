@@ -106,6 +106,7 @@ func TestAddOperation(t *testing.T) {
 		"get":       {ID: "getLine", Method: "GET", Path: "/v1/orders/{id}/lines/{line}", Summary: "One line: its product."},
 		"post":      {ID: "cancelOrder", Method: "post", Path: "/v1/orders"},
 		"delete":    {ID: "deleteOrder", Method: "DELETE", Path: "/v1/orders/{id}"},
+		"action":    {ID: "cancelOrder", Method: "POST", Path: "/v1/orders/{id}/cancel"},
 		"same-path": {ID: "replaceOrders", Method: "PUT", Path: "/v1/orders"},
 	}
 	for i := 0; i+1 < len(archive.Files); i += 2 {
@@ -138,6 +139,41 @@ func TestAddOperation(t *testing.T) {
 	if *update {
 		if err := os.WriteFile("testdata/operation.txtar", txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestPostOnAThingIsAnActionOrMakesOne(t *testing.T) {
+	for _, test := range []struct {
+		id, path string
+		acts     bool
+	}{
+		{"cancelOrder", "/v1/orders/{id}/cancel", true},
+		{"cancel", "/v1/orders/{id}/cancel", true},
+		{"processOrder", "/v1/orders/{id}/process", true},
+		{"markOrderPaid", "/v1/orders/{id}/mark-paid", true},
+		{"voidOrder", "/v1/orders/{id}/annul", true},
+		{"openAccount", "/v1/accounts/{id}/open", true},
+		{"addLine", "/v1/orders/{id}/lines", false},
+		{"setLines", "/v1/orders/{id}/lines", false},
+		{"createPayment", "/v1/orders/{id}/payment", false},
+		{"createOrder", "/v1/orders", false},
+		{"search", "/search", false},
+		{"replaceOrder", "/v1/orders/{id}", false},
+	} {
+		if op := (NewOperation{ID: test.id, Path: test.path}); op.acts() != test.acts {
+			t.Errorf("%s %s: an action: %v", test.id, test.path, !test.acts)
+		}
+	}
+}
+
+func TestSentenceOfAnOperation(t *testing.T) {
+	for id, want := range map[string]string{
+		"cancelBilling": "Cancel billing.", "getHTTPStatus": "Get HTTP status.", "getV2Users": "Get V2 users.", "list": "List.",
+		"getURL": "Get URL.", "a": "A.", "findAUser": "Find a user.", "countStock": "Count stock.",
+	} {
+		if got := sentence(id); got != want {
+			t.Errorf("%s gives %q, want %q", id, got, want)
 		}
 	}
 }
