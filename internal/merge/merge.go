@@ -8,7 +8,10 @@
 // them does not make every line an edit. It knows nothing of files or classes: package plan decides when to merge.
 package merge
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // Labels name the two sides in conflict markers.
 type Labels struct {
@@ -84,4 +87,34 @@ func HasMarkers(text []byte, labels Labels) bool {
 		}
 	}
 	return false
+}
+
+// Sides takes apart a text in which git, or Text, marked conflicts: with each conflict resolved to the upper side, and to the
+// lower one. torn is false, and the text is given back twice, when there is no whole conflict in it.
+func Sides(text []byte) (upper, lower []byte, torn bool) {
+	const both, up, ancestor, down = 0, 1, 2, 3
+	at := both
+	for line := range bytes.Lines(text) {
+		switch {
+		case at == both && bytes.HasPrefix(line, []byte(markYours)):
+			at = up
+		case at == up && bytes.HasPrefix(line, []byte(markAncestor)):
+			at = ancestor
+		case (at == up || at == ancestor) && strings.TrimRight(string(line), "\r\n") == markMiddle:
+			at = down
+		case at == down && bytes.HasPrefix(line, []byte(markTheirs)):
+			at, torn = both, true
+		default:
+			if at == both || at == up {
+				upper = append(upper, line...)
+			}
+			if at == both || at == down {
+				lower = append(lower, line...)
+			}
+		}
+	}
+	if at != both || !torn {
+		return text, text, false
+	}
+	return upper, lower, true
 }

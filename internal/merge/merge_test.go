@@ -339,3 +339,23 @@ func ExampleText() {
 	// 	start()
 	// }
 }
+
+func TestSides(t *testing.T) {
+	for text, want := range map[string]struct {
+		upper, lower string
+		torn         bool
+	}{
+		"a\nb\n": {"a\nb\n", "a\nb\n", false},
+		"a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> other\nd\n":                       {"a\nb\nd\n", "a\nc\nd\n", true},
+		"<<<<<<< HEAD\r\nb\r\n=======\r\n>>>>>>> other\r\n":                        {"b\r\n", "", true},
+		"<<<<<<< a\n1\n||||||| base\n0\n=======\n2\n>>>>>>> b\n":                   {"1\n", "2\n", true},
+		"<<<<<<< a\n1\n=======\n2\n>>>>>>> b\nx\n<<<<<<< a\n=======\n3\n>>>>>>> b": {"1\nx\n", "2\nx\n3\n", true},
+		"a\n<<<<<<< HEAD\nb\n=======\nc\n":                                         {"a\n<<<<<<< HEAD\nb\n=======\nc\n", "a\n<<<<<<< HEAD\nb\n=======\nc\n", false},
+		"Title\n=======\ntext\n":                                                   {"Title\n=======\ntext\n", "Title\n=======\ntext\n", false},
+	} {
+		upper, lower, torn := Sides([]byte(text))
+		if string(upper) != want.upper || string(lower) != want.lower || torn != want.torn {
+			t.Errorf("%q: %q, %q, %v", text, upper, lower, torn)
+		}
+	}
+}

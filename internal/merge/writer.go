@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	markYours  = "<<<<<<< "
-	markMiddle = "======="
-	markTheirs = ">>>>>>> "
+	markYours    = "<<<<<<< "
+	markAncestor = "||||||| " // git writes it in the style diff3
+	markMiddle   = "======="
+	markTheirs   = ">>>>>>> "
 
 	// Conflicts with no more than this many equal lines between them are shown as one, as git does: several small ones
 	// in a row are harder to read than one.

@@ -86,6 +86,8 @@ func (d decision) present() Action {
 		return d.update()
 	case merge.HasMarkers(d.disk.Content, anyVersion):
 		return d.leave(Conflict, "conflict markers left; resolve them, then run again")
+	case d.rendered.Class == Owned && d.torn():
+		return d.remake("git left a conflict; made again")
 	case d.base.Hash == now:
 		return d.keepRecording("edited")
 	case d.rendered.Frozen:
@@ -193,6 +195,18 @@ func (d decision) identical() Action {
 func (d decision) update() Action {
 	a := d.record(Update, "")
 	a.New, a.Mode = merge.WithEndings(d.rendered.Content, d.disk.Content), d.mode()
+	return a
+}
+
+// torn reports whether git marked a conflict: a person who merges two branches edits no owned file by that.
+func (d decision) torn() bool {
+	_, _, torn := merge.Sides(d.disk.Content)
+	return torn
+}
+
+func (d decision) remake(reason string) Action {
+	a := d.update()
+	a.Reason = reason
 	return a
 }
 

@@ -14,6 +14,7 @@ const (
 	renderedText = "one\ntwo\nTHREE\n"
 	editedText   = "ONE\ntwo\nthree\n"
 	clashingText = "one\ntwo\n3\n"
+	tornText     = "one\n<<<<<<< HEAD\n2\n=======\nTWO\n>>>>>>> other\nthree\n"
 	mergedText   = "ONE\ntwo\nTHREE\n"
 )
 
@@ -69,6 +70,9 @@ func TestDecide(t *testing.T) {
 			"edited, though owned", []Class{Owned}, baseText, clashingText, renderedText, false, Conflict,
 			"one\ntwo\n<<<<<<< yours\n3\n=======\nTHREE\n>>>>>>> scaffold v2\n", renderedText,
 		},
+		{"not merged by git", []Class{Owned}, baseText, tornText, renderedText, false, Update, renderedText, renderedText},
+		{"not merged by git, and nothing new", []Class{Owned}, baseText, tornText, baseText, false, Update, baseText, baseText},
+		{"not merged by git, and a person's", []Class{Once, frozen}, baseText, tornText, renderedText, false, Keep, tornText, baseText},
 		{"deleted by a person", all, baseText, none, renderedText, false, Skip, none, baseText},
 		{"deleted by a person, and nothing new", all, baseText, none, baseText, false, Skip, none, baseText},
 		{"deleted by a person, to be restored", thawed, baseText, none, renderedText, true, Create, renderedText, renderedText},

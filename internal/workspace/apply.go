@@ -39,10 +39,11 @@ func (w *Workspace) Apply(ctx context.Context, p *plan.Plan, meta Meta) error {
 	}
 	changes = append(changes, stateChanges...)
 	if len(changes) == 0 {
+		w.remember(p)
 		return nil
 	}
 	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.path, b.path) })
-	return w.locked(ctx, meta.Command, func(lock *os.File) error {
+	err = w.locked(ctx, meta.Command, func(lock *os.File) error {
 		return w.transact(ctx, lock, &request{
 			doing:     "apply the plan",
 			command:   meta.Command,
@@ -51,6 +52,11 @@ func (w *Workspace) Apply(ctx context.Context, p *plan.Plan, meta Meta) error {
 			undoable:  true,
 		})
 	})
+	if err != nil {
+		return err
+	}
+	w.remember(p)
+	return nil
 }
 
 // locked runs a writing command with the lock held and nothing left over.

@@ -66,12 +66,11 @@ type stateDocument struct {
 }
 
 type fileState struct {
-	Class     plan.Class `json:"class"`
-	Hash      string     `json:"hash"`
-	Mode      string     `json:"mode"`
-	Template  string     `json:"template"`
-	InputHash string     `json:"inputHash,omitempty"`
-	Frozen    bool       `json:"frozen,omitempty"`
+	Class    plan.Class `json:"class"`
+	Hash     string     `json:"hash"`
+	Mode     string     `json:"mode"`
+	Template string     `json:"template"`
+	Frozen   bool       `json:"frozen,omitempty"`
 }
 
 // State reads an owner's state; an owner without one has an empty state. A damaged state is an error that names the
@@ -85,10 +84,11 @@ func (w *Workspace) State(owner string) (*State, error) {
 	if file == nil {
 		return &State{Files: map[string]plan.Base{}}, nil
 	}
-	s, err := parseState(owner, file.Content)
+	s, err := w.parseState(owner, file.Content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; take it back from git (git checkout -- %s), or delete it: then nothing is overwritten, and every generated file that was edited counts as a conflict", name, err, name)
 	}
+	w.recall(owner, s)
 	for file, base := range s.Files {
 		if base.Class != plan.Merged {
 			continue
@@ -105,7 +105,38 @@ func (w *Workspace) State(owner string) (*State, error) {
 	return s, nil
 }
 
-func parseState(owner string, text []byte) (*State, error) {
+// parseState reads a state. One that git could not merge has two sides: of a file that both know, it takes the side that made
+// what lies on the disk. Git has merged what the states are about already, and what it got wrong there is found by the hashes.
+func (w *Workspace) parseState(owner string, text []byte) (*State, error) {
+	ours, theirs, torn := merge.Sides(text)
+	if !torn {
+		return parseSide(owner, text)
+	}
+	s, err := parseSide(owner, ours)
+	if err != nil {
+		return nil, err
+	}
+	other, err := parseSide(owner, theirs)
+	if err != nil {
+		return nil, err
+	}
+	for file, base := range other.Files {
+		mine, both := s.Files[file]
+		if both && mine.Hash == base.Hash {
+			continue
+		}
+		disk, err := w.Read(file)
+		if err != nil {
+			return nil, err
+		}
+		if !both || disk != nil && plan.Hash(disk.Content) == base.Hash {
+			s.Files[file] = base
+		}
+	}
+	return s, nil
+}
+
+func parseSide(owner string, text []byte) (*State, error) {
 	var doc stateDocument
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return nil, fmt.Errorf("the state is damaged: %w", at(text, err))
@@ -127,7 +158,7 @@ func parseState(owner string, text []byte) (*State, error) {
 			return nil, fmt.Errorf("the state is damaged: %s has the class %q", key, f.Class)
 		}
 		s.Files[file] = plan.Base{
-			Class: f.Class, Hash: f.Hash, Mode: fs.FileMode(mode), Template: f.Template, InputHash: f.InputHash, Frozen: f.Frozen,
+			Class: f.Class, Hash: f.Hash, Mode: fs.FileMode(mode), Template: f.Template, Frozen: f.Frozen,
 		}
 	}
 	return s, nil
@@ -155,7 +186,7 @@ func (s *State) encode(owner string) ([]byte, error) {
 	doc := stateDocument{Version: stateVersion, TemplateVersion: s.TemplateVersion, Inputs: s.Inputs, Files: map[string]fileState{}}
 	for file, b := range s.Files {
 		doc.Files[stateKey(owner, file)] = fileState{
-			Class: b.Class, Hash: b.Hash, Mode: fmt.Sprintf("%04o", b.Mode.Perm()), Template: b.Template, InputHash: b.InputHash, Frozen: b.Frozen,
+			Class: b.Class, Hash: b.Hash, Mode: fmt.Sprintf("%04o", b.Mode.Perm()), Template: b.Template, Frozen: b.Frozen,
 		}
 	}
 	text, err := json.MarshalIndent(doc, "", "  ")

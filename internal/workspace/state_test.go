@@ -133,7 +133,7 @@ func FuzzParseState(f *testing.F) {
 		if owner != "" && validPath(owner) != nil {
 			t.Skip()
 		}
-		s, err := parseState(owner, text)
+		s, err := parseSide(owner, text)
 		if err != nil {
 			return
 		}
@@ -146,7 +146,7 @@ func FuzzParseState(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parseState(owner, encoded)
+		again, err := parseSide(owner, encoded)
 		if err != nil {
 			t.Fatalf("accepted %q, but not its own encoding %q: %v", text, encoded, err)
 		}
