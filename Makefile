@@ -8,7 +8,7 @@ LINT  := $(GO) tool -modfile=$(ROOT)/tools/go.mod golangci-lint
 RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 # Modules with code of their own; the linter runs in each.
-MODULES := . bench tools
+MODULES := . bench mesh/proof tools
 
 # soak: how long each fuzz target runs, and how often each crash test does.
 FUZZTIME ?= 30s

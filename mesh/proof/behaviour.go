@@ -105,7 +105,7 @@ func getAgain(m *mesh) (string, error) {
 	answered, arrived := m.sent(someFail(), n, patient, http.MethodGet, product)
 	figure := fmt.Sprintf("%d of %d succeed, in %d attempts, as every other fails", answered, n, arrived)
 	if answered != n || arrived != 2*n {
-		return "", fmt.Errorf("%s", figure) //nolint:err113 // a figure
+		return "", fmt.Errorf("%s", figure)
 	}
 	return figure, nil
 }
@@ -120,7 +120,7 @@ func getAgainAfterReset(m *mesh) (string, error) {
 	}, n, patient, http.MethodGet, product)
 	figure := fmt.Sprintf("%d of %d succeed, in %d attempts, as every other is cut off", answered, n, arrived)
 	if answered != n || arrived != 2*n {
-		return "", fmt.Errorf("%s", figure) //nolint:err113 // a figure
+		return "", fmt.Errorf("%s", figure)
 	}
 	return figure, nil
 }
@@ -130,7 +130,7 @@ func getOnce(m *mesh) (string, error) {
 	answered, arrived := m.sent(someFail(), n, impatient, http.MethodGet, product)
 	figure := fmt.Sprintf("%d requests arrive %d times, and %d fail, as every other does", n, arrived, n-answered)
 	if arrived != n || answered != n/2 {
-		return "", fmt.Errorf("%s", figure) //nolint:err113 // a figure
+		return "", fmt.Errorf("%s", figure)
 	}
 	return figure, nil
 }

@@ -3,7 +3,6 @@ package proof
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -175,18 +174,6 @@ func (d *declarations) spiffe(namespace, account string) string {
 func (s *declared) calls(callee, operation string) bool {
 	return slices.Contains(s.Calls[callee].Operations, operation)
 }
-
-// operation gives the one of that id.
-func (s *declared) operation(id string) (operation, error) {
-	for _, o := range s.operations {
-		if o.id == id {
-			return o, nil
-		}
-	}
-	return operation{}, fmt.Errorf("%s: %w %q", s.Name, errNoOperation, id)
-}
-
-var errNoOperation = errors.New("there is no operation")
 
 var parameter = regexp.MustCompile(`\{[^{}/]+\}`)
 

@@ -56,17 +56,20 @@ func (m *mesh) targets(s *declared) []target {
 		target{"POST /faults", http.MethodPost, "/faults", adminPort, false},
 	)
 	if s.Name == m.declared.Auth.Service {
-		all = append(all, target{keys, http.MethodGet, keysPath, s.HTTP.Port, false})
+		for _, path := range keyPaths {
+			all = append(all, target{http.MethodGet + " " + path, http.MethodGet, path, s.HTTP.Port, false})
+		}
 	}
 	return all
 }
 
-// What is asked for besides operations.
-const (
-	metrics  = "GET /metrics"
-	keys     = "the keys of tokens"
-	keysPath = "/.well-known/jwks.json"
-)
+// metrics is what Prometheus asks for.
+const metrics = "GET /metrics"
+
+// keysPath is where an issuer has the keys of its tokens; what else is said of it is beside them.
+const keysPath = "/.well-known/jwks.json"
+
+var keyPaths = []string{keysPath, "/.well-known/openid-configuration"}
 
 // edges asks every service for everything there is, as everybody there is.
 func (m *mesh) edges() ([]edge, error) {
@@ -129,8 +132,9 @@ func (m *mesh) allowed(from string, to *declared, t target) bool {
 	switch {
 	case t.name == metrics:
 		return from == prometheusPod
-	case t.name == keys:
-		return from == gatewayPod || caller != nil && caller.secured()
+	case to.Name == m.declared.Auth.Service && t.method == http.MethodGet && slices.Contains(keyPaths, t.path) &&
+		(from == gatewayPod || caller != nil && caller.secured()):
+		return true // whoever verifies tokens needs the keys
 	case !t.operation:
 		return false
 	case from == gatewayPod:

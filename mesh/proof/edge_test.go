@@ -6,7 +6,8 @@ import "testing"
 // refused, by the caller's own sidecar and by the callee.
 func TestEdges(t *testing.T) {
 	m := startMesh(t, tree(), options{})
-	proveEdges(t, m, "Who may ask whom for what")
+	t.Run("edges", func(t *testing.T) { proveEdges(t, m, "Who may ask whom for what") })
+	t.Run("gateway", func(t *testing.T) { proveGateway(t, m, "What the gateway lets in") })
 }
 
 func proveEdges(t *testing.T, m *mesh, title string) {

@@ -79,13 +79,13 @@ func (e *envoy) start(program string, p *pod, xds string, mesh, public *authorit
 		return fmt.Errorf("open the log: %w", err)
 	}
 	defer log.Close()
-	e.cmd = exec.Command(program, "-c", file, "--disable-hot-restart", "--concurrency", "1", "--drain-time-s", "1",
+	e.cmd = exec.Command(program, "-c", file, "--disable-hot-restart", "--concurrency", "1", "--drain-time-s", "1", //nolint:gosec // what TRELLIS_ENVOY names
 		"-l", "warning", "--component-log-level", "misc:error") // misc tells of every deprecated field
 	e.cmd.Stdout, e.cmd.Stderr = log, log
 	// The kernel ends it when this program is killed.
 	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.net.do(e.cmd.Start); err != nil {
-		return err //nolint:wrapcheck // the caller says what was started
+		return err
 	}
 	go func() {
 		_ = e.cmd.Wait()
@@ -137,9 +137,13 @@ func (e *envoy) log() string {
 
 // page reads a page of the admin interface.
 func (e *envoy) page(path string) (string, error) {
-	response, err := e.admin.Get("http://admin" + path)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://admin"+path, nil)
 	if err != nil {
-		return "", err //nolint:wrapcheck // it names the page
+		return "", fmt.Errorf("ask for %s: %w", path, err)
+	}
+	response, err := e.admin.Do(request)
+	if err != nil {
+		return "", err
 	}
 	defer response.Body.Close()
 	var b bytes.Buffer

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-func proveGateway(t *testing.T, m *mesh) {
+func proveGateway(t *testing.T, m *mesh, title string) {
+	t.Helper()
 	visits, err := m.visits()
 	if err != nil {
 		t.Fatal(err)
@@ -18,12 +19,13 @@ func proveGateway(t *testing.T, m *mesh) {
 		}
 		rows = append(rows, []string{v.service, v.operation, v.token, v.String()})
 	}
-	printTable("What the gateway lets in", []string{"service", "operation", "token", "answer"}, rows)
+	printTable(title, []string{"service", "operation", "token", "answer"}, rows)
 
+	host := m.declared.Gateway.Hosts[0]
 	t.Run("plain HTTP is sent to HTTPS", func(t *testing.T) {
-		r := request{method: http.MethodGet, url: "http://api.shop.test/v1/products", to: netip.AddrPortFrom(m.pods[gatewayPod].net.address, 80)}
+		r := request{method: http.MethodGet, url: "http://" + host + "/v1/things", to: netip.AddrPortFrom(m.pods[gatewayPod].net.address, 80)}
 		a := r.send(m.pods[strangerPod].http)
-		if got := a.header.Get("Location"); a.status != http.StatusMovedPermanently || got != "https://api.shop.test/v1/products" {
+		if got := a.header.Get("Location"); a.status != http.StatusMovedPermanently || got != "https://"+host+"/v1/things" {
 			t.Errorf("got %s, location %q, error %v", a, got, a.err)
 		}
 	})

@@ -235,9 +235,8 @@ func readMeshConfig(root fs.FS) (*meshconfig.MeshConfig, error) {
 func upstream(configs []config.Config) []config.Config {
 	all := make([]config.Config, 0, len(configs))
 	for _, c := range configs {
+		c = c.DeepCopy()
 		if t, ok := c.Spec.(*telemetry.Telemetry); ok {
-			c = c.DeepCopy()
-			t = c.Spec.(*telemetry.Telemetry) //nolint:forcetypeassert // a copy has the same type
 			t.Metrics = nil
 		}
 		all = append(all, c)
@@ -251,7 +250,7 @@ func (m *mesh) send(from, method, host string, port int, path string, header ...
 	if !ok {
 		to = outsideAddress
 	}
-	r := request{method: method, url: fmt.Sprintf("http://%s:%d%s", host, port, path), to: netip.AddrPortFrom(to, uint16(port)), header: map[string]string{}}
+	r := request{method: method, url: fmt.Sprintf("http://%s:%d%s", host, port, path), to: netip.AddrPortFrom(to, uint16(port)), header: map[string]string{}} //nolint:gosec // a port
 	for i := 0; i+1 < len(header); i += 2 {
 		r.header[header[i]] = header[i+1]
 	}

@@ -65,7 +65,7 @@ func (p *platform) sync() {
 
 // scaffold runs the command in the platform, and gives what it printed.
 func (p *platform) scaffold(args ...string) (string, error) {
-	cmd := exec.Command(os.Getenv(scaffoldEnv), args...)
+	cmd := exec.Command(os.Getenv(scaffoldEnv), args...) //nolint:gosec // what TestMain built
 	cmd.Dir = p.root
 	out, err := cmd.CombinedOutput()
 	if err != nil {

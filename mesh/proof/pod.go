@@ -68,7 +68,7 @@ func (p *pod) serve(certificate *tls.Config) error {
 		var l net.Listener
 		err := p.net.do(func() (err error) {
 			l, err = net.Listen("tcp", ":"+strconv.Itoa(int(port)))
-			return err //nolint:wrapcheck // it names the port
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
@@ -102,7 +102,7 @@ func (p *pod) close() {
 func (p *pod) dial(ctx context.Context, to netip.AddrPort) (c net.Conn, err error) {
 	err = p.net.do(func() error {
 		c, err = (&net.Dialer{}).DialContext(ctx, "tcp", to.String())
-		return err //nolint:wrapcheck // it names the address
+		return err
 	})
 	return c, err
 }
@@ -110,7 +110,7 @@ func (p *pod) dial(ctx context.Context, to netip.AddrPort) (c net.Conn, err erro
 // client sends requests from the pod; whatever a request's host is, its connection goes where the context says: see sendTo.
 func (p *pod) client(config *tls.Config) *http.Client {
 	connect := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return p.dial(ctx, ctx.Value(destination{}).(netip.AddrPort)) //nolint:forcetypeassert // request.send sets it
+		return p.dial(ctx, ctx.Value(destination{}).(netip.AddrPort))
 	}
 	return &http.Client{
 		Transport: &http.Transport{

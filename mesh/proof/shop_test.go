@@ -10,7 +10,7 @@ import (
 func TestShop(t *testing.T) {
 	m := startMesh(t, shop(t), options{replicas: map[string]int{"catalog": 3}})
 	t.Run("edges", func(t *testing.T) { proveEdges(t, m, "The same for a platform that declares everything there is") })
-	t.Run("gateway", func(t *testing.T) { proveGateway(t, m) })
+	t.Run("gateway", func(t *testing.T) { proveGateway(t, m, "What the gateway of that platform lets in") })
 	t.Run("behaviours", func(t *testing.T) { proveBehaviours(t, m) })
 	t.Run("canary", func(t *testing.T) { proveCanarySteps(t, m) })
 	t.Run("outlier", func(t *testing.T) { proveOutlier(t, m) })
