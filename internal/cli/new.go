@@ -68,6 +68,9 @@ func (a *app) create(ctx context.Context, s *session, w wish, show showing) erro
 	if err != nil {
 		return err
 	}
+	if err := s.forgetRemoved(p); err != nil {
+		return err
+	}
 	inputs, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encode the inputs: %w", err)
@@ -98,18 +101,56 @@ func (s *session) seed(m *spec.Model, w wish, in render.Inputs) ([]plan.File, er
 	if err != nil {
 		return nil, refuse(err)
 	}
-	entries, err := s.ReadDir(service.Dir)
-	if err != nil {
+	if err := s.free(m, service); err != nil {
 		return nil, err
-	}
-	if len(entries) > 0 {
-		return nil, refuse(fmt.Errorf("%s exists already: take another name, or change it with `scaffold add %s`", service.Dir, w.name))
 	}
 	seeds, err := s.renderer.Seeds(render.SeedInput{Model: m, Service: service, Declaration: text, Inputs: in})
 	if err != nil {
 		return nil, s.whyNoSeeds(service, text, err)
 	}
 	return seeds, nil
+}
+
+// free refuses a service's folder that has something in it. The records of a removed service are nothing.
+func (s *session) free(m *spec.Model, service *spec.Service) error {
+	entries, err := s.ReadDir(service.Dir)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	if m.Service(service.Name) != nil {
+		return refuse(fmt.Errorf("%s exists already: take another name, or change it with `scaffold add %s`", service.Dir, service.Name))
+	}
+	only, err := s.onlyRecords(service.Dir)
+	switch {
+	case err != nil:
+		return err
+	case !only:
+		return refuse(fmt.Errorf("%s exists already, and is no service: take another name, or move the folder away", service.Dir))
+	}
+	s.remade = service.Dir
+	return nil
+}
+
+// forgetRemoved drops what is recorded of a removed service for files that the new one in its folder doesn't have.
+func (s *session) forgetRemoved(p *plan.Plan) error {
+	if s.remade == "" {
+		return nil
+	}
+	removed, err := s.State(s.remade)
+	if err != nil {
+		return err
+	}
+	planned := map[string]bool{}
+	for _, a := range p.Actions {
+		planned[a.Path] = true
+	}
+	for name := range removed.Files {
+		if !planned[name] {
+			p.Actions = append(p.Actions, plan.Action{Path: name, Op: plan.Skip, Owner: s.remade, Reason: "was of the removed service"})
+		}
+	}
+	slices.SortFunc(p.Actions, func(a, b plan.Action) int { return strings.Compare(a.Path, b.Path) })
+	return nil
 }
 
 // whyNoSeeds proves a declaration from which no contract could be made, so that a person learns the place and a remedy. An empty

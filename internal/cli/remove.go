@@ -73,7 +73,7 @@ func (a *app) remove(ctx context.Context, s *session, name string, show showing)
 	next := []string{"scaffold check", "prove what is left", "scaffold undo", "bring it back"}
 	if declaration != "" {
 		a.say("%s is among them: %s counts as declared until you delete it\n", declaration, name)
-		next = append([]string{"rm " + shell(declaration), "end the declaration of " + name}, next...)
+		next = append([]string{"rm " + shell(declaration), "end the declaration of " + name, "scaffold sync", "drop what is recorded of it"}, next...)
 	}
 	a.next(next...)
 	return err

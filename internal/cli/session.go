@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +25,8 @@ import (
 type session struct {
 	*workspace.Workspace
 	renderer *render.Renderer
+	// remade is the folder of a service that is made where nothing but the records of a removed one are left; empty for none.
+	remade string
 }
 
 // findRoot is --root, or the nearest folder up from here that is a platform.
@@ -56,11 +59,21 @@ func (a *app) open() (*session, error) {
 		return nil, errors.Join(err, ws.Close())
 	}
 	a.notices(ws.Notices())
-	return &session{ws, renderer}, nil
+	return &session{Workspace: ws, renderer: renderer}, nil
 }
 
-// with opens the platform for the time of one function.
+// with opens the platform for the time of one function that reads its services.
 func (a *app) with(fn func(*session) error) error {
+	return a.withAny(func(s *session) error {
+		if err := s.plainServices(); err != nil {
+			return refuse(err)
+		}
+		return fn(s)
+	})
+}
+
+// withAny opens the platform, whatever its services are, for the time of one function.
+func (a *app) withAny(fn func(*session) error) error {
 	s, err := a.open()
 	if err != nil {
 		return err
@@ -70,6 +83,25 @@ func (a *app) with(fn func(*session) error) error {
 		err = closed
 	}
 	return err
+}
+
+// plainServices refuses services whose folder is a link: what is written there would be another folder's.
+func (s *session) plainServices() error {
+	entries, err := s.ReadDir(spec.ServicesDir)
+	if err != nil {
+		return err
+	}
+	var problems spec.Problems
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		// A link to nothing is no service, and in nobody's way.
+		if _, err := fs.Stat(s.FS(), folder(e.Name())); !errors.Is(err, fs.ErrNotExist) {
+			problems.Add(spec.Position{File: folder(e.Name())}, "put a real folder there", "it is a symbolic link, which scaffold does not follow")
+		}
+	}
+	return problems.Err()
 }
 
 func (a *app) notices(notices []string) {
@@ -95,6 +127,9 @@ func (s *session) owner(service *spec.Service) (owner, error) {
 	state, err := s.State(service.Dir)
 	if err != nil {
 		return owner{}, err
+	}
+	if service.Dir == s.remade {
+		state = &workspace.State{Files: map[string]plan.Base{}}
 	}
 	o := owner{service: service, state: state}
 	if len(state.Inputs) > 0 {
@@ -146,7 +181,57 @@ func (s *session) follow(ctx context.Context, m *spec.Model, names []string, opt
 	if err != nil {
 		return rendered{}, err
 	}
-	return join(append([]rendered{platform}, results...)...)
+	left, err := s.leftovers()
+	if err != nil {
+		return rendered{}, err
+	}
+	return join(append([]rendered{platform, left}, results...)...)
+}
+
+// recordsDir is the folder of a service's records.
+const recordsDir = ".scaffold"
+
+// onlyRecords reports whether nothing but scaffold's records are left of a service.
+func (s *session) onlyRecords(dir string) (bool, error) {
+	entries, err := s.ReadDir(dir)
+	return err == nil && len(entries) == 1 && entries[0].Name() == recordsDir && entries[0].IsDir(), err
+}
+
+// leftovers plans the end of the records that are all that is left of removed services.
+func (s *session) leftovers() (rendered, error) {
+	p := new(plan.Plan)
+	services, err := s.ReadDir(spec.ServicesDir)
+	if err != nil {
+		return rendered{}, err
+	}
+	for _, e := range services {
+		dir := folder(e.Name())
+		if !e.IsDir() {
+			continue
+		}
+		if only, err := s.onlyRecords(dir); err != nil || !only {
+			if err != nil {
+				return rendered{}, err
+			}
+			continue
+		}
+		err := fs.WalkDir(s.FS(), path.Join(dir, recordsDir), func(name string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			file, err := s.Read(name)
+			if err == nil && file != nil {
+				p.Actions = append(p.Actions, plan.Action{
+					Path: name, Op: plan.Delete, Owner: platformOwner, Reason: "nothing else is left of the service", Old: file.Content, OldMode: file.Mode,
+				})
+			}
+			return err
+		})
+		if err != nil {
+			return rendered{}, fmt.Errorf("look at what is left of %s: %w", dir, err)
+		}
+	}
+	return rendered{plan: p}, nil
 }
 
 // followPlatform is follow for the files that belong to no service. They begin with the first service.
