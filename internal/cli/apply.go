@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,20 +20,23 @@ type showing struct {
 	kept               bool // a line for every file that is kept
 }
 
+// dry reports whether the plan is only shown. Like those of kubectl and terraform, a diff writes nothing.
+func (s *showing) dry() bool { return s.dryRun || s.diff }
+
 func (s *showing) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.dryRun, "dry-run", false, "show the plan and write nothing")
-	cmd.Flags().BoolVar(&s.diff, "diff", false, "show what changes inside the files")
-	cmd.Flags().BoolVar(&s.json, "json", false, "show the plan as JSON")
+	cmd.Flags().BoolVar(&s.diff, "diff", false, "show what changes inside the files, and write nothing")
+	cmd.Flags().BoolVar(&s.json, "json", false, "show the plan as JSON; without --dry-run it is carried out")
 }
 
 // carryOut shows the plan and applies that very plan. Conflicts that are left are an error with their own exit code; done says whether
 // the caller may go on to print what comes next.
 func (a *app) carryOut(ctx context.Context, s *session, p *plan.Plan, inputs map[string]json.RawMessage, show showing) (done bool, err error) {
-	if !show.dryRun {
+	if !show.dry() {
 		meta := workspace.Meta{Command: commandLine(a.args), TemplateVersion: s.renderer.Version(), Inputs: inputs}
 		before := len(s.Notices())
 		if err := s.Apply(ctx, p, meta); err != nil {
-			return false, err
+			return false, tellOnce(err)
 		}
 		a.notices(s.Notices()[before:])
 	}
@@ -44,10 +49,23 @@ func (a *app) carryOut(ctx context.Context, s *session, p *plan.Plan, inputs map
 	}
 	a.notices(owed)
 	if n := len(p.Conflicts()); n > 0 {
-		a.aside("%s\n", conflictsLeft(n, show.dryRun))
+		a.aside("%s\n", conflictsLeft(n, show.dry()))
 		return false, &failure{Conflict, nil}
 	}
-	return !show.dryRun && !show.json, nil
+	return !show.dry() && !show.json, nil
+}
+
+// tellOnce leaves out of a refusal what it says already: a folder that is read-only is so for each file in it.
+func tellOnce(err error) error {
+	if refused := (*workspace.RefusedError)(nil); errors.As(err, &refused) {
+		told := map[string]bool{}
+		refused.Problems = slices.DeleteFunc(refused.Problems, func(p error) bool {
+			again := told[p.Error()]
+			told[p.Error()] = true
+			return again
+		})
+	}
+	return err
 }
 
 func conflictsLeft(n int, dryRun bool) string {
@@ -78,7 +96,7 @@ func (a *app) showPlan(p *plan.Plan, show showing) error {
 	if err := p.Print(a.Out, plan.Look{Color: a.Colour, Kept: show.kept}); err != nil {
 		return err
 	}
-	if show.dryRun {
+	if show.dry() {
 		a.say("dry run: nothing was written\n")
 	}
 	return nil

@@ -19,7 +19,7 @@ func (a *app) syncCommand() *cobra.Command {
 		Long: `Sync renders every service, or the named ones, and brings the files up to date: run it after service.yaml, a contract or
 an event's schema was changed. Your own files stay as they are; a file that both of you write is merged.`,
 		Example: `  scaffold sync                      # all services
-  scaffold sync orders --diff        # one, and show what changes inside the files
+  scaffold sync orders --diff        # one, and only show what changes inside the files
   scaffold sync --dry-run --json     # the plan, for a program
   scaffold sync orders --restore     # bring back files that were deleted`,
 		ValidArgsFunction: a.completeServices,
