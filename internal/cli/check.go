@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,15 @@ Exit codes: 0 all is well; 1 something is wrong; 4 all is well but files differ 
 		Args:              arguments(0, 0, "scaffold check"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(func(s *session) error { return a.check(cmd.Context(), s, asJSON) })
+			var found findings
+			err := a.withAny(func(s *session) (err error) {
+				if err = s.plainServices(); err == nil {
+					found, err = s.find(cmd.Context())
+				}
+				found.Services = s.declared()
+				return err
+			})
+			return a.report(found, err, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "show the findings as JSON")
@@ -47,11 +56,13 @@ type drift struct {
 	Reason string `json:"reason"`
 }
 
-func (a *app) check(ctx context.Context, s *session, asJSON bool) error {
-	found, err := s.find(ctx)
-	if err != nil {
+// report shows what was found. A program that asked for JSON gets it whatever went wrong.
+func (a *app) report(found findings, err error, asJSON bool) error {
+	problems := spec.Problems(nil)
+	if err != nil && !asJSON && !errors.As(err, &problems) {
 		return err
 	}
+	found = found.with(err)
 	if asJSON {
 		raw, err := json.Marshal(found)
 		if err != nil {
@@ -70,6 +81,26 @@ func (a *app) check(ctx context.Context, s *session, asJSON bool) error {
 	return nil
 }
 
+// with adds an error that kept check from going on, and is whole for a program: no list is null.
+func (f findings) with(err error) findings {
+	var problems spec.Problems
+	if !errors.As(err, &problems) && err != nil {
+		problems = spec.Problems{{Message: err.Error()}}
+	}
+	f.Problems = append(append(spec.Problems{}, f.Problems...), problems...)
+	f.Drift = append([]drift{}, f.Drift...)
+	return f
+}
+
+// declared counts the services, those with a broken declaration too.
+func (s *session) declared() int {
+	files, err := fs.Glob(s.FS(), spec.ServicesDir+"/*/"+spec.ServiceFile)
+	if err != nil {
+		return 0 // the pattern is a good one
+	}
+	return len(files)
+}
+
 // find reads and proves everything. Problems in the declarations come alone: what would follow from them can't be rendered.
 func (s *session) find(ctx context.Context) (findings, error) {
 	found := findings{Problems: spec.Problems{}, Drift: []drift{}}
@@ -80,7 +111,6 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	if err != nil {
 		return found, err
 	}
-	found.Services = len(m.Services)
 	if problems := lint.Check(m, nil); len(problems) > 0 {
 		found.Problems = problems
 		return found, nil
@@ -134,7 +164,7 @@ func (a *app) printFindings(found findings) {
 		a.say("%s\n", paint(a.Colour, red, count(len(found.Problems), "problem")))
 	case len(found.Drift) > 0:
 		a.say("%s\n", paint(a.Colour, yellow, count(len(found.Drift), "file")+" not as declared"))
-		a.next("scaffold sync --dry-run --diff", "see what would change", "scaffold sync", "write it")
+		a.next("scaffold sync --diff", "see what would change", "scaffold sync", "write it")
 	default:
 		a.say("%s %s, no problems, no drift\n", paint(a.Colour, green, "ok"), count(found.Services, "service"))
 	}
