@@ -11,7 +11,7 @@ import (
 
 // proveCanarySteps changes the canary's share while requests run, as scaffold canary does, and counts those that fail.
 func proveCanarySteps(t *testing.T, m *mesh) {
-	p := newPlatform(t, os.DirFS("testdata/shop"))
+	p := shop(t)
 	stop := m.keepAsking(t)
 	var rows [][]string
 	now := "weight: 10"
@@ -26,25 +26,33 @@ func proveCanarySteps(t *testing.T, m *mesh) {
 		{"end", "weight: 0", 0, 0},
 	} {
 		p.edit("services/catalog/service.yaml", now, step.weight)
-		p.sync()
 		now = step.weight
-		if err := m.follow(os.DirFS(p.root), nil); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, []string{step.name, fmt.Sprintf("%d %%", m.awaitShare(t, step.from, step.to))})
+		rows = append(rows, []string{step.name, m.step(t, p, step.from, step.to)})
 	}
 	p.edit("services/catalog/service.yaml", "\n  canary: {version: v2, weight: 0, header: {name: x-canary, value: \"always\"}}", "")
-	p.sync()
-	if err := m.follow(os.DirFS(p.root), nil); err != nil {
-		t.Fatal(err)
-	}
-	rows = append(rows, []string{"take out", fmt.Sprintf("%d %%", m.awaitShare(t, 0, 0))})
+	rows = append(rows, []string{"take out", m.step(t, p, 0, 0)})
 	sent, failed := stop()
 	for _, a := range failed {
 		t.Errorf("a request got %s: %v", a, a.err)
 	}
 	rows = append(rows, []string{"requests meanwhile", fmt.Sprint(sent)}, []string{"of which failed", fmt.Sprint(len(failed))})
 	printTable("The canary, step by step", []string{"step", "share of v2 that is seen"}, rows)
+}
+
+// step renders the platform, applies it and waits until the share of v2 is between the two.
+func (m *mesh) step(t *testing.T, p *platform, from, to int) string {
+	t.Helper()
+	if err := p.sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.follow(os.DirFS(p.root), nil); err != nil {
+		t.Fatal(err)
+	}
+	share, err := m.awaitShare(from, to)
+	if err != nil {
+		t.Error(err)
+	}
+	return fmt.Sprintf("%d %%", share)
 }
 
 // keepAsking sends requests of both callers until stop is called.
@@ -73,24 +81,4 @@ func (m *mesh) keepAsking(t *testing.T) (stop func() (sent int64, failed []answe
 		senders.Wait()
 		return n.Load(), failed
 	}
-}
-
-// awaitShare sends requests until the share of v2 among the last ones is between the two, and gives it.
-func (m *mesh) awaitShare(t *testing.T, from, to int) int {
-	t.Helper()
-	const window = 200
-	share := 0
-	for range 100 {
-		v2 := 0
-		for range window {
-			if m.catalog(patient, http.MethodGet, product).version == "v2" {
-				v2++
-			}
-		}
-		if share = 100 * v2 / window; from <= share && share <= to {
-			return share
-		}
-	}
-	t.Errorf("the share of v2 is %d %%, not %d to %d", share, from, to)
-	return share
 }

@@ -16,6 +16,11 @@ type edge struct {
 	bypass              outcome // sent past the caller's sidecar, with the caller's certificate
 }
 
+// String is the request and what came of it.
+func (e edge) String() string {
+	return fmt.Sprintf("%s -> %s, %s: by its sidecar %s, past it %s", e.from, e.to, e.operation, e.sidecar, e.bypass)
+}
+
 // outcome is what is expected of a request and what happened.
 type outcome struct{ want, got string }
 
@@ -53,6 +58,7 @@ func (m *mesh) targets(s *declared) []target {
 		target{"GET /undeclared", http.MethodGet, "/undeclared", s.HTTP.Port, false},
 		target{"GET /health/ready", http.MethodGet, "/health/ready", s.HTTP.Port, false},
 		target{metrics, http.MethodGet, "/metrics", adminPort, false},
+		target{"GET /debug/pprof/", http.MethodGet, "/debug/pprof/", adminPort, false},
 		target{"POST /faults", http.MethodPost, "/faults", adminPort, false},
 	)
 	if s.Name == m.declared.Auth.Service {
@@ -86,6 +92,19 @@ func (m *mesh) edges() ([]edge, error) {
 			}
 			all = append(all, found...)
 		}
+	}
+	// Nobody declared anything of the outsider, so nothing lets anybody in.
+	undeclared := &declared{Name: outsiderPod}
+	undeclared.HTTP.Port = outsiderPort
+	for _, from := range callers {
+		if from == outsiderPod {
+			continue
+		}
+		found, err := m.edge(from, undeclared)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
 	}
 	return all, nil
 }
@@ -131,7 +150,7 @@ func (m *mesh) allowed(from string, to *declared, t target) bool {
 	caller := m.declared.service(from)
 	switch {
 	case t.name == metrics:
-		return from == prometheusPod
+		return from == prometheusPod && m.declared.service(to.Name) != nil
 	case to.Name == m.declared.Auth.Service && t.method == http.MethodGet && slices.Contains(keyPaths, t.path) &&
 		(from == gatewayPod || caller != nil && caller.secured()):
 		return true // whoever verifies tokens needs the keys

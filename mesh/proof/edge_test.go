@@ -26,7 +26,7 @@ func proveEdges(t *testing.T, m *mesh, title string) {
 	var rows [][]string
 	for _, e := range edges {
 		if !e.sidecar.ok() || !e.bypass.ok() {
-			t.Errorf("%s -> %s, %s: by its sidecar %s, past it %s", e.from, e.to, e.operation, e.sidecar, e.bypass)
+			t.Error(e)
 		}
 		rows = append(rows, []string{e.from, e.to, e.operation, e.sidecar.String(), e.bypass.String()})
 	}

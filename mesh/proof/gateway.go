@@ -15,6 +15,11 @@ type visit struct {
 	outcome
 }
 
+// String is the request and what came of it.
+func (v visit) String() string {
+	return fmt.Sprintf("%s of %s with a token %s: %s", v.operation, v.service, v.token, v.outcome)
+}
+
 // tokens are what visitors show, by what is right or wrong with it.
 func (m *mesh) tokens(own *issuer) (map[string]string, error) {
 	foreign, err := newIssuer("https://elsewhere.test", own.audience)
@@ -120,4 +125,20 @@ func (m *mesh) visit(client *http.Client, host, method, path, token string) answ
 		r.header["Authorization"] = "Bearer " + token
 	}
 	return r.send(client)
+}
+
+// sentToHTTPS asks the gateway in the clear, and by TLS for a host that is not the platform's.
+func (m *mesh) sentToHTTPS() error {
+	host := m.declared.Gateway.Hosts[0]
+	r := request{method: http.MethodGet, url: "http://" + host + "/v1/things", to: netip.AddrPortFrom(m.pods[gatewayPod].net.address, 80)}
+	a := r.send(m.pods[strangerPod].http)
+	if to := a.header.Get("Location"); a.status != http.StatusMovedPermanently || to != "https://"+host+"/v1/things" {
+		return fmt.Errorf("%w: a request in the clear got %s and was sent to %q: %v", errWrong, a, to, a.err)
+	}
+	client := m.visitor()
+	defer client.CloseIdleConnections()
+	if a := m.visit(client, "other.test", http.MethodGet, "/v1/things", ""); a.err == nil {
+		return fmt.Errorf("%w: a request for a host that is not the platform's got %s", errWrong, a)
+	}
+	return nil
 }

@@ -42,23 +42,36 @@ type options struct {
 // at the end.
 func startMesh(t testing.TB, root fs.FS, o options) *mesh {
 	t.Helper()
-	m := &mesh{t: t, pods: map[string]*pod{}}
-	if err := m.start(root, o); err != nil {
+	m, err := newMesh(t, root, o)
+	t.Cleanup(func() {
+		if t.Failed() {
+			m.logs()
+		}
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			for _, p := range m.pods {
-				if p.envoy != nil {
-					t.Logf("%s:\n%s", p.name, p.envoy.log())
-				}
-			}
-		}
 		if err := m.accepted(); err != nil {
 			t.Error(err)
 		}
 	})
 	return m
+}
+
+// logs shows what the proxies wrote.
+func (m *mesh) logs() {
+	for _, p := range m.pods {
+		if p.envoy != nil {
+			m.t.Logf("%s:\n%s", p.name, p.envoy.log())
+		}
+	}
+}
+
+// newMesh runs the platform at the root until the test ends. What it gives with an error is good for its logs.
+func newMesh(t testing.TB, root fs.FS, o options) (*mesh, error) {
+	m := &mesh{t: t, pods: map[string]*pod{}}
+	return m, m.start(root, o)
 }
 
 func (m *mesh) start(root fs.FS, o options) (err error) {

@@ -15,19 +15,19 @@ const scaffoldEnv = "TRELLIS_PROOF_SCAFFOLD"
 
 // platform is a platform's files, in a folder of the test.
 type platform struct {
-	t    testing.TB
-	root string
+	t       testing.TB
+	root    string
+	program string // scaffold
 }
 
-// newPlatform makes a platform of declarations, and renders it.
+// newPlatform makes a platform of declarations. It is to be rendered with sync.
 func newPlatform(t testing.TB, declared fs.FS) *platform {
 	t.Helper()
-	p := &platform{t, t.TempDir()}
+	p := &platform{t, t.TempDir(), os.Getenv(scaffoldEnv)}
 	if err := os.CopyFS(p.root, declared); err != nil {
 		t.Fatal(err)
 	}
 	p.write("go.mod", "module example.com/shop\n\ngo 1.26.0\n")
-	p.sync()
 	return p
 }
 
@@ -56,22 +56,16 @@ func (p *platform) edit(file, from, to string) {
 }
 
 // sync renders what follows from the declarations.
-func (p *platform) sync() {
-	p.t.Helper()
-	if out, err := p.scaffold("sync"); err != nil {
-		p.t.Fatalf("%v\n%s", err, out)
-	}
-}
+func (p *platform) sync() error { return p.scaffold("sync") }
 
-// scaffold runs the command in the platform, and gives what it printed.
-func (p *platform) scaffold(args ...string) (string, error) {
-	cmd := exec.Command(os.Getenv(scaffoldEnv), args...) //nolint:gosec // what TestMain built
+// scaffold runs the command in the platform.
+func (p *platform) scaffold(args ...string) error {
+	cmd := exec.Command(p.program, args...) //nolint:gosec // what TestMain built
 	cmd.Dir = p.root
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("scaffold %s: %w", strings.Join(args, " "), err)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("scaffold %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out), err
+	return nil
 }
 
 // tree is this repository: the platform that everything is proven for.

@@ -1,20 +1,22 @@
 package proof
 
 import (
-	"io/fs"
 	"os"
 	"testing"
 )
 
 // TestShop is TestEdges for a platform that declares everything there is, and what its gateway lets in.
 func TestShop(t *testing.T) {
-	m := startMesh(t, shop(t), options{replicas: map[string]int{"catalog": 3}})
+	m := startMesh(t, os.DirFS(shop(t).root), shopOptions)
 	t.Run("edges", func(t *testing.T) { proveEdges(t, m, "The same for a platform that declares everything there is") })
 	t.Run("gateway", func(t *testing.T) { proveGateway(t, m, "What the gateway of that platform lets in") })
 	t.Run("behaviours", func(t *testing.T) { proveBehaviours(t, m) })
 	t.Run("canary", func(t *testing.T) { proveCanarySteps(t, m) })
 	t.Run("outlier", func(t *testing.T) { proveOutlier(t, m) })
 }
+
+// shopOptions are enough replicas for one of them to fail.
+var shopOptions = options{replicas: map[string]int{"catalog": 3}}
 
 func proveBehaviours(t *testing.T, m *mesh) {
 	var rows [][]string
@@ -30,15 +32,12 @@ func proveBehaviours(t *testing.T, m *mesh) {
 	printTable("How requests are sent", []string{"what", "seen"}, rows)
 }
 
-// shop renders the platform in testdata/shop, after the edits: of a file, text that stands in it once, and other text.
-func shop(t testing.TB, edits ...[3]string) fs.FS {
+// shop renders the platform in testdata/shop.
+func shop(t testing.TB) *platform {
 	t.Helper()
 	p := newPlatform(t, os.DirFS("testdata/shop"))
-	for _, e := range edits {
-		p.edit(e[0], e[1], e[2])
+	if err := p.sync(); err != nil {
+		t.Fatal(err)
 	}
-	if len(edits) > 0 {
-		p.sync()
-	}
-	return os.DirFS(p.root)
+	return p
 }

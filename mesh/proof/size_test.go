@@ -30,6 +30,9 @@ func TestConfigurationSize(t *testing.T) {
 	}
 	for _, n := range sizes {
 		p := newPlatform(t, manyServices(n))
+		if err := p.sync(); err != nil {
+			t.Fatal(err)
+		}
 		for _, with := range []bool{false, true} {
 			s, err := sizeOf(t, os.DirFS(p.root), serviceName(0), replicas, with)
 			if err != nil {

@@ -20,6 +20,9 @@ const (
 	strangerPod   = "stranger" // is not in the mesh
 )
 
+// outsiderPort is where the outsider would answer, if anybody were let in.
+const outsiderPort = 8080
+
 // storePorts are the ports of the stores.
 var storePorts = map[string]int32{"postgres": 5432, "redis": 6379, "kafka": 9092}
 
@@ -37,7 +40,7 @@ func (m *mesh) surroundings() []*pod {
 		gateway,
 		meshed(prometheusPod, observabilityNamespace, nil),
 		meshed(collectorPod, observabilityNamespace, map[string]int32{"grpc-otlp": 4317, "http-otlp": 4318}),
-		meshed(outsiderPod, m.declared.Namespace, nil),
+		meshed(outsiderPod, m.declared.Namespace, map[string]int32{"http": outsiderPort, "http-metrics": adminPort}),
 		{name: strangerPod},
 	}
 	stores, hosts := map[string]bool{}, map[string]map[string]int32{}
