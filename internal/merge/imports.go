@@ -2,20 +2,15 @@ package merge
 
 import (
 	"bytes"
-	"go/ast"
-	"go/format"
-	"go/parser"
-	"go/token"
-	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // Go merges Go files as Text does, but for their imports: where the lines conflict there, or what comes of them does not hold
-// together, they are merged as sets. What either side added is in, what either removed is out unless the merged code still uses it, and yours
-// keep their groups. A file whose imports are not plain, or whose code conflicts too, is left to Text.
+// together, they are merged as sets. What either side added is in, what either removed is out unless the merged code still uses
+// it, and yours keep their groups. What is in doubt is left to Text, since a conflict is better than wrong code: imports that are
+// not plain, a comment that would be lost, a package whose name does not follow from how a side uses it, code that conflicts too.
 func Go(base, yours, theirs []byte, labels Labels) Result {
 	asText := Text(base, yours, theirs, labels)
 	if asText.Conflicts == 0 && importsSound(asText.Content, yours, theirs) {
@@ -33,70 +28,59 @@ func Go(base, yours, theirs []byte, labels Labels) Result {
 	if code.Conflicts > 0 || bytes.Count(code.Content, []byte(importsHere)) != 1 {
 		return asText
 	}
-	block, ok := mergeImports(code.Content, sides[0], sides[1], sides[2])
+	imports, ok := mergeImports(code.Content, sides[0], sides[1], sides[2])
 	if !ok {
 		return asText
 	}
-	content := bytes.Replace(code.Content, []byte(importsHere), block, 1)
-	if _, err := parser.ParseFile(token.NewFileSet(), "", content, parser.SkipObjectResolution); err != nil {
+	content, ok := withImports(code.Content, arrange(imports, sides[1].groups, sides[2].groups))
+	if merged, isGo := readGo(content); !ok || !isGo || !sameImports(merged.imports, imports) {
 		return asText
 	}
 	return Result{Content: WithEndings(content, yours)}
 }
 
-// importsHere stands for the imports in a goFile's code.
-const importsHere = "//trellis:imports\n\n"
-
-// goFile is a Go file, its code without the imports, and these by the groups that blank lines make.
-type goFile struct {
-	text   []byte // with its imports
-	code   []byte
-	groups [][]goImport
+// withImports writes the groups where the code has importsHere.
+func withImports(code []byte, groups [][]goImport) ([]byte, bool) {
+	block, ok := importBlock(groups)
+	content := bytes.Replace(code, []byte(importsHere), block, 1)
+	if bytes.HasSuffix(code, []byte(importsHere)) {
+		content = append(bytes.TrimRight(content, "\n"), '\n')
+	}
+	return content, ok
 }
 
-// goImport is an import with its comments.
-type goImport struct {
-	name, path string // the name is empty where the file gives none
-	text       string
-}
-
-func (i goImport) same(other goImport) bool { return i.name == other.name && i.path == other.path }
-
-func (i goImport) standard() bool {
-	first, _, _ := strings.Cut(i.path, "/")
-	return !strings.Contains(first, ".")
-}
-
-func (f goFile) has(i goImport) bool { return find(f.groups, i) >= 0 }
-
-// find is the group that has the import, or -1.
-func find(groups [][]goImport, i goImport) int {
-	return slices.IndexFunc(groups, func(group []goImport) bool { return slices.ContainsFunc(group, i.same) })
+func sameImports(a, b []goImport) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(i goImport) bool { return !slices.ContainsFunc(b, i.same) })
 }
 
 // importsSound reports whether merged text imports nothing twice, as when both sides added it in different places, and all that it
 // uses and a side imports. Text that is no Go is not for this package to judge.
 func importsSound(merged []byte, sides ...[]byte) bool {
-	file, err := parser.ParseFile(token.NewFileSet(), "", merged, 0)
-	if err != nil {
+	all, isGo := readGo(merged)
+	if !isGo {
 		return true
 	}
-	var there []goImport
-	for _, spec := range file.Imports {
-		i := newImport(spec, "")
-		if slices.ContainsFunc(there, i.same) {
+	for n, i := range all.imports {
+		if slices.ContainsFunc(all.imports[:n], i.same) {
 			return false
 		}
-		there = append(there, i)
 	}
-	used := usedNames(file, sides...)
-	for _, side := range sides {
-		file, err := parser.ParseFile(token.NewFileSet(), "", side, parser.ImportsOnly)
-		if err != nil {
+	var sources []goSource
+	for _, text := range sides {
+		source, isGo := readGo(text)
+		if !isGo {
 			return true
 		}
-		for _, spec := range file.Imports {
-			if i := newImport(spec, ""); !slices.ContainsFunc(there, i.same) && needed(i, used, there) {
+		sources = append(sources, source)
+	}
+	// Where a side uses the name without an import, the package has it in another file.
+	elsewhere := func(name string) bool {
+		return slices.ContainsFunc(sources, func(s goSource) bool { return len(s.uses[name]) > 0 && !s.mayProvide(name) })
+	}
+	for _, s := range sources {
+		for _, i := range s.imports {
+			name := s.nameOf(i)
+			if name != "" && len(all.uses[name]) > 0 && !all.mayProvide(name) && !elsewhere(name) {
 				return false
 			}
 		}
@@ -104,274 +88,129 @@ func importsSound(merged []byte, sides ...[]byte) bool {
 	return true
 }
 
-// usedNames are the names of packages that the file uses. What it does not declare itself may also stand in the package's other
-// files: that is so for what a side uses without an import of that name.
-func usedNames(file *ast.File, sides ...[]byte) map[string]bool {
-	used := map[string]bool{}
-	for _, ident := range file.Unresolved {
-		used[ident.Name] = true
+// mergeImports are the imports of the merged code. It fails where it is not sure of one.
+func mergeImports(code []byte, base, yours, theirs goFile) ([]goImport, bool) {
+	merged, isGo := readGo(code)
+	if !isGo {
+		return nil, false
 	}
-	for _, text := range sides {
-		side, err := parser.ParseFile(token.NewFileSet(), "", text, 0)
-		if err != nil {
+	var kept []goImport
+	for _, i := range yours.imports {
+		in, sure := true, true
+		if other, both := theirs.get(i); both {
+			i, sure = mergeComments(base, i, other)
+		} else if base.has(i) {
+			in, sure = stays(i, merged, base, yours, theirs)
+		}
+		if !sure {
+			return nil, false
+		}
+		if in {
+			kept = append(kept, i)
+		}
+	}
+	for _, i := range theirs.imports {
+		if yours.has(i) {
 			continue
 		}
-		var imports []goImport
-		for _, spec := range side.Imports {
-			imports = append(imports, newImport(spec, ""))
+		in, sure := true, true
+		if base.has(i) {
+			in, sure = stays(i, merged, base, theirs, yours)
 		}
-		for _, ident := range side.Unresolved {
-			if !provided(imports, ident.Name) {
-				delete(used, ident.Name)
+		if !sure {
+			return nil, false
+		}
+		if in {
+			kept = append(kept, i)
+		}
+	}
+	return kept, distinct(kept, yours, theirs)
+}
+
+// mergeComments takes an import that both sides have from the one that changed its comments. It fails if both did.
+func mergeComments(base goFile, yours, theirs goImport) (goImport, bool) {
+	before, known := base.get(yours)
+	if !known {
+		before = yours.bare()
+	}
+	switch {
+	case yours.reads(theirs), theirs.reads(before):
+		return yours, true
+	case yours.reads(before):
+		return theirs, true
+	}
+	return goImport{}, false
+}
+
+// stays reports whether the merged code needs an import that one side lacks and the other has, as the base did, and whether that
+// is sure.
+func stays(i goImport, merged goSource, base, has, lacks goFile) (stays, sure bool) {
+	before, _ := base.get(i)
+	plain := i.reads(before) // or else its comment, which the lacking side never saw, would go with it
+	if bytes.Equal(has.code, base.code) {
+		return false, plain // the merged code is that of the side without it
+	}
+	name := has.nameOf(i)
+	if name == "" {
+		return false, false
+	}
+	another := func(o goImport) bool { return o.path == i.path && lacks.nameOf(o) == name }
+	switch {
+	case slices.ContainsFunc(lacks.imports, another):
+		return false, plain
+	case len(merged.uses[name]) > 0 && len(lacks.uses[name]) == 0:
+		return true, true
+	}
+	// The name means something else in the side without it, or is used no more. What the other side wrote anew would mean that too.
+	return false, plain && within(has.uses[name], base.uses[name])
+}
+
+// distinct reports whether no two imports may claim one name.
+func distinct(imports []goImport, sides ...goFile) bool {
+	names := func(i goImport) []string {
+		all := i.names()
+		for _, s := range sides {
+			if !s.has(i) || len(all) == 0 {
+				continue
+			}
+			if name := s.nameOf(i); name != "" {
+				return []string{name}
+			}
+			all = append(all, s.unexplained()...)
+		}
+		return all
+	}
+	for n, i := range imports {
+		for _, o := range imports[:n] {
+			if slices.ContainsFunc(sides, func(s goFile) bool { return s.has(i) && s.has(o) }) {
+				continue
+			}
+			again := i.path == o.path && (i.name == "" || o.name == "")
+			if again || slices.ContainsFunc(names(i), func(name string) bool { return slices.Contains(names(o), name) }) {
+				return false
 			}
 		}
-	}
-	return used
-}
-
-// needed reports whether a file that uses these names needs the import beside those that it has.
-func needed(i goImport, used map[string]bool, there []goImport) bool {
-	return slices.ContainsFunc(i.names(), func(name string) bool { return used[name] && !provided(there, name) })
-}
-
-func newImport(spec *ast.ImportSpec, text string) goImport {
-	i := goImport{text: text}
-	i.path, _ = strconv.Unquote(spec.Path.Value)
-	if spec.Name != nil {
-		i.name = spec.Name.Name
-	}
-	return i
-}
-
-// splitGo parts a file from its imports. It fails where that would lose something: a comment that belongs to no import, code
-// on a line with one, or cgo.
-func splitGo(text []byte) (goFile, bool) {
-	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, "", text, parser.ImportsOnly|parser.ParseComments)
-	if err != nil || bytes.Contains(text, []byte(strings.TrimSpace(importsHere))) {
-		return goFile{}, false
-	}
-	in := importReader{text: text, lines: fset.File(file.Pos()), file: file}
-	from := in.offset(file.Name.End())
-	from += len(firstLine(text[from:]))
-	to := from
-	out := goFile{text: text}
-	if len(file.Decls) > 0 {
-		from, to = in.region()
-		if !in.readable(from, to) {
-			return goFile{}, false
-		}
-		out.groups = in.groups()
-	}
-	head, tail := bytes.TrimRight(text[:from], "\n"), bytes.TrimLeft(text[to:], "\n")
-	out.code = slices.Concat(head, []byte("\n\n"+importsHere), tail)
-	return out, true
-}
-
-// importReader reads the imports of a file that was parsed up to them.
-type importReader struct {
-	text  []byte
-	lines *token.File
-	file  *ast.File
-}
-
-func (r importReader) offset(p token.Pos) int { return r.lines.Offset(p) }
-
-// region is where the import declarations are, in whole lines.
-func (r importReader) region() (from, to int) {
-	first, last := r.file.Decls[0], r.file.Decls[len(r.file.Decls)-1]
-	from = bytes.LastIndexByte(r.text[:r.offset(first.Pos())], '\n') + 1
-	to = r.offset(last.End())
-	return from, to + len(firstLine(r.text[to:]))
-}
-
-// readable reports whether the region has nothing but imports with comments of their own.
-func (r importReader) readable(from, to int) bool {
-	rest := bytes.Clone(r.text[from:to])
-	blank := func(start, end token.Pos) {
-		for i := max(r.offset(start), from); i < min(r.offset(end), to); i++ {
-			rest[i-from] = ' '
-		}
-	}
-	for _, spec := range r.file.Imports {
-		start, end := extent(spec)
-		blank(start, end)
-		if spec.Path.Value == `"C"` {
-			return false
-		}
-	}
-	for _, decl := range r.file.Decls {
-		d := decl.(*ast.GenDecl)
-		if d.Doc != nil && d.Lparen.IsValid() {
-			return false
-		}
-		blank(d.TokPos, d.TokPos+token.Pos(len("import")))
-		if d.Lparen.IsValid() {
-			blank(d.Lparen, d.Lparen+1)
-			blank(d.Rparen, d.Rparen+1)
-		}
-	}
-	return len(bytes.TrimSpace(rest)) == 0
-}
-
-// extent is where an import is, with its comments.
-func extent(spec *ast.ImportSpec) (start, end token.Pos) {
-	start, end = spec.Pos(), spec.End()
-	if spec.Doc != nil {
-		start = spec.Doc.Pos()
-	}
-	if spec.Comment != nil {
-		end = spec.Comment.End()
-	}
-	return start, end
-}
-
-func (r importReader) groups() [][]goImport {
-	var groups [][]goImport
-	last := 0
-	for _, spec := range r.file.Imports {
-		start, end := extent(spec)
-		if line := r.lines.Line(start); groups == nil || line > last+1 {
-			groups = append(groups, nil)
-		}
-		last = r.lines.Line(end)
-		g := len(groups) - 1
-		groups[g] = append(groups[g], newImport(spec, string(r.text[r.offset(start):r.offset(end)])))
-	}
-	return groups
-}
-
-func firstLine(text []byte) []byte {
-	if i := bytes.IndexByte(text, '\n'); i >= 0 {
-		return text[:i+1]
-	}
-	return text
-}
-
-// mergeImports is the import declaration of the merged code. It fails where two imports claim one name.
-func mergeImports(code []byte, base, yours, theirs goFile) ([]byte, bool) {
-	file, err := parser.ParseFile(token.NewFileSet(), "", code, 0)
-	if err != nil {
-		return nil, false
-	}
-	used := usedNames(file, yours.text, theirs.text)
-	var kept, doubtful []goImport
-	all := slices.Concat(slices.Concat(yours.groups...), slices.Concat(theirs.groups...))
-	for n, i := range all {
-		switch {
-		case slices.ContainsFunc(all[:n], i.same):
-		case yours.has(i) && theirs.has(i), !base.has(i):
-			kept = append(kept, i)
-		default: // one side removed it
-			doubtful = append(doubtful, i)
-		}
-	}
-	for _, i := range doubtful {
-		if needed(i, used, kept) {
-			kept = append(kept, i)
-		}
-	}
-	if !distinct(kept) {
-		return nil, false
-	}
-	return importBlock(arrange(kept, yours.groups, theirs.groups))
-}
-
-// names are those that the file may know the package by: without a name in the import, only the package itself knows.
-func (i goImport) names() []string {
-	if i.name != "" {
-		return []string{i.name}
-	}
-	last := path.Base(i.path)
-	if majorVersion.MatchString(last) {
-		last = path.Base(path.Dir(i.path))
-	}
-	last, _, _ = strings.Cut(last, ".")
-	return append([]string{last}, strings.Split(last, "-")...)
-}
-
-var majorVersion = regexp.MustCompile(`^v\d+$`)
-
-func provided(imports []goImport, name string) bool {
-	return slices.ContainsFunc(imports, func(i goImport) bool { return slices.Contains(i.names(), name) })
-}
-
-func distinct(imports []goImport) bool {
-	seen := map[string]bool{}
-	for _, i := range imports {
-		name := i.names()[0]
-		if seen[name] && name != "_" && name != "." {
-			return false
-		}
-		seen[name] = true
 	}
 	return true
 }
 
-// arrange puts the imports in the groups of yours, and those that only theirs has beside their neighbours there.
-func arrange(imports []goImport, yours, theirs [][]goImport) [][]goImport {
-	groups := make([][]goImport, len(yours))
-	var added []goImport
-	for _, i := range imports {
-		if g := find(yours, i); g >= 0 {
-			groups[g] = append(groups[g], i)
-		} else {
-			added = append(added, i)
+// within reports whether all of a, which is sorted as b is, is in b, as often as it is in a.
+func within(a, b []string) bool {
+	for _, s := range b {
+		if len(a) > 0 && a[0] == s {
+			a = a[1:]
 		}
 	}
-	for _, i := range added {
-		from := find(theirs, i)
-		g := slices.IndexFunc(groups, func(group []goImport) bool {
-			return slices.ContainsFunc(group, func(n goImport) bool {
-				return n.standard() == i.standard() && (n.standard() || slices.ContainsFunc(theirs[from], n.same))
-			})
-		})
-		if g < 0 {
-			g = newGroup(groups, theirs[from+1:], i)
-			groups = slices.Insert(groups, g, nil)
-		}
-		groups[g] = append(groups[g], i)
-	}
-	return slices.DeleteFunc(groups, func(group []goImport) bool { return len(group) == 0 })
+	return len(a) == 0
 }
 
-// newGroup is where a group for the import goes: before those that come after it in theirs.
-func newGroup(groups, after [][]goImport, i goImport) int {
-	if i.standard() {
-		return 0
-	}
-	for g, group := range groups {
-		if slices.ContainsFunc(group, func(n goImport) bool { return find(after, n) >= 0 }) {
-			return g
-		}
-	}
-	return len(groups)
+// bare is the import without comments.
+func (i goImport) bare() goImport {
+	i.text = strings.TrimSpace(i.name + " " + strconv.Quote(i.path))
+	return i
 }
 
-func importBlock(groups [][]goImport) ([]byte, bool) {
-	if len(groups) == 0 {
-		return nil, true
-	}
-	const clause = "package p\n\n"
-	var b strings.Builder
-	b.WriteString(clause)
-	if only := groups[0][0]; len(groups) == 1 && len(groups[0]) == 1 && !strings.HasPrefix(only.text, "/") {
-		b.WriteString("import " + only.text + "\n")
-	} else {
-		b.WriteString("import (\n")
-		for g, group := range groups {
-			if g > 0 {
-				b.WriteByte('\n')
-			}
-			for _, i := range group {
-				b.WriteString(i.text + "\n")
-			}
-		}
-		b.WriteString(")\n")
-	}
-	formatted, err := format.Source([]byte(b.String()))
-	if err != nil {
-		return nil, false
-	}
-	return append(bytes.TrimPrefix(formatted, []byte(clause)), '\n'), true
+// reads reports whether two imports have the same text and comments.
+func (i goImport) reads(other goImport) bool {
+	return slices.Equal(strings.Fields(i.text), strings.Fields(other.text))
 }

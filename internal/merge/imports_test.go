@@ -58,8 +58,8 @@ func TestGo(t *testing.T) {
 		},
 		{
 			"what theirs removed and yours still uses",
-			"import (\n\t\"errors\"\n\t\"fmt\"\n)\n\nvar a = fmt.Sprint\n\nvar mid int\n",
-			"import (\n\t\"errors\"\n\t\"fmt\"\n\t\"os\"\n)\n\nvar a = fmt.Sprint\n\nvar mid int\n\nvar b, c = fmt.Sprintln, os.Exit\n",
+			"import (\n\t\"errors\"\n\t\"fmt\"\n)\n\nvar a = fmt.Sprint(errors.New)\n\nvar mid int\n",
+			"import (\n\t\"errors\"\n\t\"fmt\"\n\t\"os\"\n)\n\nvar a = fmt.Sprint(errors.New)\n\nvar mid int\n\nvar b, c = fmt.Sprintln, os.Exit\n",
 			"import (\n\t\"context\"\n)\n\nvar a = context.TODO\n\nvar mid int\n",
 			"import (\n\t\"context\"\n\t\"fmt\"\n\t\"os\"\n)\n\nvar a = context.TODO\n\nvar mid int\n\nvar b, c = fmt.Sprintln, os.Exit\n",
 		},
@@ -69,6 +69,27 @@ func TestGo(t *testing.T) {
 			"import (\n\t\"errors\"\n)\n\nvar a url\n\nvar mid int\n\nvar e = errors.New\n",
 			"import (\n\t\"errors\"\n\t\"net/url\"\n\t\"os\"\n)\n\nvar a url.URL\n\nvar mid int\n\nvar e = errors.New\n\nvar c = os.Exit\n",
 			"import (\n\t\"errors\"\n\t\"os\"\n)\n\nvar a url\n\nvar mid int\n\nvar e = errors.New\n\nvar c = os.Exit\n",
+		},
+		{
+			"what theirs removed of a package named like a version",
+			"import (\n\t\"example.com/core/v1\"\n)\n\nvar a v1.Pod\n\nvar mid int\n\nvar b int\n",
+			"import (\n\t\"example.com/core/v1\"\n\t\"os\"\n)\n\nvar a v1.Pod\n\nvar mid int\n\nvar b = v1.New(os.Exit)\n",
+			"import (\n\t\"io\"\n)\n\nvar a io.Reader\n\nvar mid int\n\nvar b int\n",
+			"import (\n\t\"example.com/core/v1\"\n\t\"io\"\n\t\"os\"\n)\n\nvar a io.Reader\n\nvar mid int\n\nvar b = v1.New(os.Exit)\n",
+		},
+		{
+			"comments of one side each",
+			"import (\n\t\"a\"\n\t\"b\"\n)\n" + usesNone,
+			"import (\n\t\"a\"\n\t\"b\" // yours\n\t\"c\"\n)\n" + usesNone,
+			"import (\n\t// Theirs.\n\t\"a\"\n\t\"b\"\n\t\"c\" // theirs\n)\n" + usesNone,
+			"import (\n\t// Theirs.\n\t\"a\"\n\t\"b\" // yours\n\t\"c\" // theirs\n)\n" + usesNone,
+		},
+		{
+			"a directive right behind the last import",
+			"import \"a\"\n//go:generate x\n" + usesNone,
+			"import \"b\"\n//go:generate x\n" + usesNone,
+			"import \"c\"\n//go:generate x\n" + usesNone,
+			"import (\n\t\"b\"\n\t\"c\"\n)\n\n//go:generate x\n" + usesNone,
 		},
 		{
 			"a package taken for another of its name",
@@ -103,6 +124,57 @@ func TestGoLeavesToTextWhatItWouldLose(t *testing.T) {
 		{"code on the line", "import \"a\"\n" + usesNone, "import \"b\"; var x = 1\n" + usesNone, "import \"c\"\n" + usesNone},
 		{"code that conflicts too", "import \"a\"\n\nvar x = 1\n", "import \"b\"\n\nvar x = 2\n", "import \"c\"\n\nvar x = 3\n"},
 		{"two packages of one name", "import \"a\"\n" + usesNone, "import \"b/x\"\n" + usesNone, "import \"c/x\"\n" + usesNone},
+		{"cgo in a raw string", "import \"a\"\n" + usesNone, "import `C`\n" + usesNone, "import \"c\"\n" + usesNone},
+		{"a comment on the first import", "import \"a\"\n" + usesNone, "//nolint:depguard // mine\nimport \"b\"\n" + usesNone, "import \"c\"\n" + usesNone},
+		{"a comment that goes on after the imports", "import \"a\"\n" + usesNone, "import \"b\" /* x\n// */\n" + usesNone, "import \"c\"\n" + usesNone},
+		{
+			"a comment above what theirs removed",
+			"import (\n\t\"a\"\n\t\"b\"\n)\n\nvar x = a.X\n", "import (\n\t// Mine.\n\t\"a\"\n\t\"b\"\n)\n\nvar x = a.X\n",
+			"import (\n\t\"b\"\n\t\"c\"\n)\n\nvar x = c.X\n",
+		},
+		{
+			"a comment behind what theirs removed, and code",
+			"import (\n\t\"a\"\n)\n\nvar x = a.X\n" + usesNone, "import (\n\t\"a\" // mine\n)\n\nvar x = a.X\n" + usesNone + "\nvar y = 1\n",
+			"import (\n\t\"c\"\n)\n\nvar x = c.X\n" + usesNone,
+		},
+		{
+			"two comments on one import",
+			"import \"a\"\n" + usesNone, "import (\n\t\"a\" // mine\n)\n" + usesNone, "import (\n\t\"a\" // theirs\n)\n" + usesNone,
+		},
+		{
+			"two comments on one new import",
+			"import \"a\"\n" + usesNone, "import (\n\t\"b\" // mine\n)\n" + usesNone, "import (\n\t// Theirs.\n\t\"b\"\n)\n" + usesNone,
+		},
+		{
+			"a blank import that theirs removed, and code",
+			"import (\n\t_ \"embed\"\n)\n\nvar x = 1\n" + usesNone, "import (\n\t_ \"embed\"\n\t\"a\"\n)\n\nvar x = 1\n" + usesNone + "\n//go:embed y\nvar y = a.X\n",
+			"import (\n\t\"c\"\n)\n\nvar x = c.X\n" + usesNone,
+		},
+		{
+			"a dot import that theirs removed, and code",
+			"import (\n\t. \"dsl\"\n)\n\nvar x = Thing\n" + usesNone, "import (\n\t. \"dsl\"\n\t\"a\"\n)\n\nvar x = Thing\n" + usesNone + "\nvar y = Other(a.X)\n",
+			"import (\n\t\"c\"\n)\n\nvar x = c.X\n" + usesNone,
+		},
+		{
+			"a package of another name than its path that theirs removed, and code",
+			"import (\n\t\"example.com/odd\"\n)\n\nvar x = strange.X\n" + usesNone,
+			"import (\n\t\"a\"\n\t\"example.com/odd\"\n)\n\nvar x = strange.X\n" + usesNone + "\nvar y = strange.Y(a.X)\n",
+			"import (\n\t\"c\"\n)\n\nvar x = c.X\n" + usesNone,
+		},
+		{
+			"a package by its name and by another",
+			"import (\n\t\"a\"\n)\n\nvar x = a.X\n", "import (\n\t\"a\"\n\tbar \"example.com/go-bar\"\n)\n\nvar x = a.X\n\nvar y = bar.Y\n",
+			"import (\n\t\"a\"\n\t\"example.com/go-bar\"\n)\n\nvar x = a.X\n",
+		},
+		{
+			"two packages that a file may know by one name",
+			"import \"a\"\n" + usesNone, "import \"example.com/go-x\"\n" + usesNone, "import \"example.com/x\"\n" + usesNone,
+		},
+		{
+			"a package in theirs, and something else of its name in yours",
+			"import (\n\t\"log\"\n)\n\nvar x = log.X\n" + usesNone, "import (\n\t\"a\"\n)\n\nvar x = log(a.X)\n" + usesNone,
+			"import (\n\t\"c\"\n\t\"log\"\n)\n\nvar x = log.X\n" + usesNone + "\nvar y = log.Y(c.X)\n",
+		},
 		{"no Go", "import \"a\"\n" + usesNone, "import b\n" + usesNone, "import \"c\"\n" + usesNone},
 		{"no whole Go", "import \"a\"\n" + usesNone, "import \"b\"\n" + usesNone + "\nfunc (\n", "import \"c\"\n" + usesNone},
 	}
@@ -114,6 +186,15 @@ func TestGoLeavesToTextWhatItWouldLose(t *testing.T) {
 				t.Errorf("%d conflicts (-text +go):\n%s", want.Conflicts, diff)
 			}
 		})
+	}
+}
+
+func TestGoLeavesTornCommentsToText(t *testing.T) {
+	const clause = "package p /* a\nb */\n"
+	base, yours, theirs := []byte(clause+"\nimport \"a\"\n"+usesNone), []byte(clause+usesNone), []byte(clause+"\nimport \"c\"\n"+usesNone)
+	want := Text(base, yours, theirs, labels)
+	if diff := cmp.Diff(want, Go(base, yours, theirs, labels)); diff != "" || want.Conflicts == 0 {
+		t.Errorf("%d conflicts (-text +go):\n%s", want.Conflicts, diff)
 	}
 }
 
