@@ -3,8 +3,6 @@ package docs_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/trellis-mesh/trellis/test/scratch"
 )
 
 const (
@@ -34,7 +34,7 @@ func TestShownCommandsWork(t *testing.T) {
 			continue // TestDocumentsMarkEveryCommand reports the error
 		}
 		t.Run(d.path, func(t *testing.T) {
-			s := newScratch(t)
+			s := newScratch(t, blocks)
 			for _, b := range blocks {
 				s.play(t, d, b)
 			}
@@ -43,8 +43,8 @@ func TestShownCommandsWork(t *testing.T) {
 	}
 }
 
-// scratch is a copy of the platform in which a document's commands run one after the other.
-type scratch struct {
+// platform is a copy of the platform in which a document's commands run one after the other.
+type platform struct {
 	dir     string
 	from    *regexp.Regexp // ports that the documents name
 	to      string         // and what they are in the copy
@@ -53,11 +53,14 @@ type scratch struct {
 	output  *watched
 }
 
-func newScratch(t *testing.T) *scratch {
+func newScratch(t *testing.T, blocks []block) *platform {
 	t.Helper()
-	s := &scratch{dir: t.TempDir()}
-	copyTree(t, s.dir)
+	s := &platform{dir: filepath.Join(t.TempDir(), "copy")}
+	if err := scratch.Copy(t.Context(), root, s.dir); err != nil {
+		t.Fatal(err)
+	}
 	s.movePorts(t)
+	s.leaveOut(t, blocks)
 	const commit = "git init -q && git add -A && git -c user.name=docs -c user.email=docs@example.com commit -q -m copy"
 	if output, err := s.command(commit).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", commit, err, output)
@@ -65,7 +68,41 @@ func newScratch(t *testing.T) *scratch {
 	return s
 }
 
-func (s *scratch) command(script string) *exec.Cmd {
+var (
+	newService = regexp.MustCompile(`scaffold new ([a-z][a-z0-9-]*)`)
+	word       = regexp.MustCompile(`[a-z][a-z0-9-]*`)
+)
+
+// leaveOut leaves only the services that the commands name, and what these need. Others that a team made would be in their way:
+// they may have a name, or take a port, that a document gives to a service of its own.
+func (s *platform) leaveOut(t *testing.T, blocks []block) {
+	t.Helper()
+	var named, made []string
+	for _, b := range blocks {
+		if b.marker == "make" {
+			continue
+		}
+		named = append(named, word.FindAllString(b.script, -1)...)
+		for _, match := range newService.FindAllStringSubmatch(b.script, -1) {
+			made = append(made, match[1])
+		}
+	}
+	if len(named) == 0 {
+		return
+	}
+	fewer, err := scratch.Only(s.dir, named, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !fewer {
+		return
+	}
+	if output, err := s.command("go run ./cmd/scaffold sync").CombinedOutput(); err != nil {
+		t.Logf("the copy has fewer services, and cannot be synced: %v\n%s", err, output)
+	}
+}
+
+func (s *platform) command(script string) *exec.Cmd {
 	cmd := exec.Command("bash", "-euo", "pipefail", "-c", s.from.ReplaceAllString(script, s.to))
 	cmd.Dir = s.dir
 	// Trimmed paths let all copies share the build cache.
@@ -74,7 +111,7 @@ func (s *scratch) command(script string) *exec.Cmd {
 	return cmd
 }
 
-func (s *scratch) play(t *testing.T, d document, b block) {
+func (s *platform) play(t *testing.T, d document, b block) {
 	t.Helper()
 	switch kind, _, _ := strings.Cut(b.marker, " "); kind {
 	case "run":
@@ -100,7 +137,7 @@ func (s *scratch) play(t *testing.T, d document, b block) {
 	}
 }
 
-func (s *scratch) start(t *testing.T, d document, b block) {
+func (s *platform) start(t *testing.T, d document, b block) {
 	t.Helper()
 	_, until, _ := strings.Cut(b.marker, `until="`)
 	s.output = &watched{until: []byte(strings.TrimSuffix(until, `"`)), seen: make(chan struct{})}
@@ -124,7 +161,7 @@ func (s *scratch) start(t *testing.T, d document, b block) {
 
 // stop interrupts what was started, as Ctrl-C does: the whole process group gets the signal. All ports must be free again
 // afterwards. The exit status is not judged: go run and make give one of their own when they are interrupted.
-func (s *scratch) stop(t *testing.T) {
+func (s *platform) stop(t *testing.T) {
 	t.Helper()
 	if s.started == nil {
 		return
@@ -187,32 +224,4 @@ func exitCode(err error) int {
 		return exit.ExitCode()
 	}
 	return -1
-}
-
-func copyTree(t *testing.T, target string) {
-	t.Helper()
-	err := fs.WalkDir(os.DirFS(root), ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		switch path {
-		case ".git", ".trellis", "bin":
-			return fs.SkipDir
-		}
-		if entry.IsDir() {
-			return os.MkdirAll(filepath.Join(target, path), 0o755)
-		}
-		info, err := entry.Info()
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		text, err := os.ReadFile(filepath.Join(root, path))
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(target, path), text, info.Mode().Perm())
-	})
-	if err != nil {
-		t.Fatal(fmt.Errorf("copy the platform: %w", err))
-	}
 }

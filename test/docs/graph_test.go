@@ -38,7 +38,7 @@ func TestDocumentsShowTheGraphOfTheServices(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("the graph in README.md is not that of the services: make generate writes it")
+		t.Fatal("the graph in README.md is not that of the services: run `make generate`, which writes it")
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ var portBase = regexp.MustCompile(`(?m)^( +portBase: )(\d\d)000\b`)
 
 // movePorts lets the copy's platform listen elsewhere, with the same last three digits, so that one that runs on this
 // machine, or in another test, is not in the way. Commands that name a port are moved with it.
-func (s *scratch) movePorts(t *testing.T) {
+func (s *platform) movePorts(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(s.dir, "platform.yaml")
 	text, err := os.ReadFile(path)
