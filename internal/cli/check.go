@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/lint/cluster"
 	"github.com/trellis-mesh/trellis/internal/plan"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
@@ -123,15 +126,37 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	if err != nil {
 		return found, err
 	}
-	if problems := lint.Check(m, now.files); len(problems) > 0 {
-		found.Problems = problems
+	deployed, err := s.yours(now.files)
+	if err != nil {
+		return found, err
 	}
+	found.Problems = append(found.Problems, lint.Check(m, now.files)...)
+	found.Problems = append(found.Problems, cluster.Check(m, deployed)...)
+	found.Problems.Sort()
 	for _, action := range now.plan.Actions {
 		if reason := driftReason(action); reason != "" {
 			found.Drift = append(found.Drift, drift{action.Path, reason})
 		}
 	}
 	return found, nil
+}
+
+// yours are the files with a person's own in place of what they began as: those are what is deployed.
+func (s *session) yours(files []plan.File) ([]plan.File, error) {
+	files = slices.Clone(files)
+	for i, f := range files {
+		if f.Class != plan.Once || path.Ext(f.Path) != ".yaml" {
+			continue
+		}
+		disk, err := s.Read(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		if disk != nil {
+			files[i].Content = disk.Content
+		}
+	}
+	return files, nil
 }
 
 // driftReason says why a file is not as it should be; empty when it is.

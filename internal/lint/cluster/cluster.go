@@ -1,0 +1,255 @@
+// Package cluster proves what a cluster would be given, all files together and without one: every document is of its type and
+// its custom resource's schema (package object), every name in it leads to something that exists, and what the policies, routes and
+// sidecars let through is exactly what the declarations say. It is not made from what the renderer made: it reads the YAML as
+// the mesh would, and computes what is declared by itself, so that a fault in a template is found here.
+//
+//	problems := cluster.Check(model, files)
+//
+// What only traffic can show is proven by mesh/proof. Files of some services only are for package lint: here they would leave
+// callers without policies.
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/trellis-mesh/trellis/internal/lint/object"
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// syncAgain is the remedy for rendered files: a person seldom wrote what is wrong there.
+const syncAgain = "run scaffold sync; when it stays, the template is at fault"
+
+// Namespaces of the mesh itself. A policy in the root namespace holds in all.
+const (
+	rootNamespace    = "istio-system"
+	gatewayNamespace = "istio-ingress"
+	dataNamespace    = "data"
+	observability    = "observability"
+)
+
+// adminPort is where every service serves metrics and health.
+const adminPort = 9090
+
+// Check proves the files of a whole platform. The problems are sorted by place; when documents cannot be read, there are only
+// the problems of that.
+func Check(m *spec.Model, files []plan.File) spec.Problems {
+	c := &checks{model: m, files: map[string]bool{}, hosts: map[string]*host{}, accounts: map[string]bool{}, namespaces: map[string]bool{"kube-system": true}}
+	var manifests []plan.File
+	for _, f := range files {
+		if deployed(f.Path) {
+			manifests = append(manifests, f)
+			c.files[f.Path] = true
+		}
+	}
+	if len(manifests) == 0 {
+		return nil // the platform has no service yet
+	}
+	var problems spec.Problems
+	c.contents, problems = object.Read(manifests)
+	if len(problems) == 0 {
+		c.collect()
+		c.identities()
+		c.kustomizations()
+		c.references()
+		c.platform()
+		for _, s := range m.Services {
+			c.declared(s)
+		}
+		c.gateway()
+		c.stores()
+		problems = c.problems
+	}
+	problems.Sort()
+	return problems
+}
+
+// deployed reports whether a file goes to a cluster: those of the mesh, and of the services' deploy folders.
+func deployed(file string) bool {
+	inMesh := strings.HasPrefix(file, "mesh/") && !strings.HasPrefix(file, "mesh/proof/")
+	inService := path.Base(path.Dir(file)) == "deploy" && !strings.HasPrefix(path.Base(file), "rules")
+	return (inMesh || inService) && strings.HasSuffix(file, ".yaml")
+}
+
+// checks collects what is found.
+type checks struct {
+	model      *spec.Model
+	contents   object.Contents
+	files      map[string]bool // by path
+	workloads  []workload
+	hosts      map[string]*host // by fully qualified name
+	accounts   map[string]bool  // namespace/name
+	namespaces map[string]bool
+	problems   spec.Problems
+}
+
+func (c *checks) add(at spec.Position, format string, args ...any) {
+	c.problems.Add(at, syncAgain, format, args...)
+}
+
+// workload is a group of pods.
+type workload struct {
+	namespace string
+	labels    map[string]string
+	ports     map[int]bool
+}
+
+// host is a name that requests can be sent to.
+type host struct {
+	ports   map[int]bool
+	pods    map[string]string // the labels that the Service selects by; nil outside the cluster
+	subsets map[string]bool
+	in      string // namespace
+}
+
+// surroundings are what others install: Istio's charts, and the stores and telemetry of the environment.
+var surroundings = []struct {
+	workload
+	account, host string
+}{
+	{workload{gatewayNamespace, map[string]string{"app": "gateway", "istio": "ingress"}, numbers(80, 443)}, "gateway", ""},
+	{workload{dataNamespace, map[string]string{"app": "postgres"}, numbers(5432)}, "postgres", "postgres"},
+	{workload{dataNamespace, map[string]string{"app": "redis"}, numbers(6379)}, "redis", "redis"},
+	{workload{dataNamespace, map[string]string{"app": "kafka"}, numbers(9092)}, "kafka", "kafka"},
+	{workload{observability, map[string]string{"app": "collector"}, numbers(4317, 4318)}, "collector", "collector"},
+	{workload{observability, map[string]string{"app": "prometheus"}, numbers(9090)}, "prometheus", "prometheus"},
+}
+
+func numbers(all ...int) map[int]bool {
+	set := map[int]bool{}
+	for _, n := range all {
+		set[n] = true
+	}
+	return set
+}
+
+func fqdn(name, namespace string) string { return name + "." + namespace + ".svc.cluster.local" }
+
+// collect notes what can be named: namespaces, accounts, pods, and hosts with their ports and subsets.
+func (c *checks) collect() {
+	for _, s := range surroundings {
+		c.workloads = append(c.workloads, s.workload)
+		c.accounts[s.namespace+"/"+s.account] = true
+		if s.host != "" {
+			c.hosts[fqdn(s.host, s.namespace)] = &host{ports: s.ports, pods: s.labels, subsets: map[string]bool{}, in: s.namespace}
+		}
+	}
+	each(c, func(o *object.Object, _ *corev1.Namespace) { c.namespaces[o.Name] = true })
+	each(c, func(o *object.Object, _ *corev1.ServiceAccount) { c.accounts[o.Namespace+"/"+o.Name] = true })
+	each(c, func(o *object.Object, d *appsv1.Deployment) {
+		w := workload{o.Namespace, d.Spec.Template.Labels, map[int]bool{}}
+		for _, container := range d.Spec.Template.Spec.Containers {
+			for _, port := range container.Ports {
+				w.ports[int(port.ContainerPort)] = true
+			}
+		}
+		c.workloads = append(c.workloads, w)
+	})
+	each(c, func(o *object.Object, s *corev1.Service) {
+		h := &host{ports: map[int]bool{}, pods: s.Spec.Selector, subsets: map[string]bool{}, in: o.Namespace}
+		for _, port := range s.Spec.Ports {
+			h.ports[int(port.Port)] = true
+		}
+		c.hosts[fqdn(o.Name, o.Namespace)] = h
+	})
+	each(c, func(o *object.Object, e *networking.ServiceEntry) {
+		for _, name := range e.Hosts {
+			h := &host{ports: map[int]bool{}, subsets: map[string]bool{}, in: o.Namespace}
+			for _, port := range e.Ports {
+				h.ports[int(port.Number)] = true
+			}
+			c.hosts[name] = h
+		}
+	})
+	each(c, func(_ *object.Object, r *networking.DestinationRule) {
+		for _, subset := range r.Subsets {
+			if h := c.hosts[r.Host]; h != nil {
+				h.subsets[subset.Name] = true
+			}
+		}
+	})
+}
+
+// each calls do for every object whose spec is a T.
+func each[T any](c *checks, do func(o *object.Object, spec T)) {
+	for _, o := range c.contents.Objects {
+		if s, ok := o.Spec.(T); ok {
+			do(o, s)
+		}
+	}
+}
+
+// identities checks that no two objects are the same one, and that their namespaces are there.
+func (c *checks) identities() {
+	seen := map[string]*object.Object{}
+	for _, o := range c.contents.Objects {
+		if o.Name == "" {
+			c.add(o.At("metadata"), "the %s has no name", o.Kind)
+			continue
+		}
+		id := o.APIVersion + " " + o.String()
+		if other := seen[id]; other != nil {
+			c.add(o.At("metadata", "name"), "the %s is in %s, too: one would overwrite the other", o, other.File)
+		}
+		seen[id] = o
+		if o.Kind != "Namespace" && !c.namespaces[o.Namespace] {
+			c.add(o.At("metadata", "namespace"), "the %s is in the namespace %q, which is not there: %s", o, o.Namespace, known(c.namespaces))
+		}
+	}
+}
+
+func known[V any](names map[string]V) string {
+	return "there are " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+}
+
+// kustomizations checks that every file is applied by some kustomization, and that these lead to what is there.
+func (c *checks) kustomizations() {
+	folders, listed := map[string]bool{}, map[string]bool{}
+	for _, k := range c.contents.Kustomizations {
+		folders[path.Dir(k.File)] = true
+	}
+	for _, k := range c.contents.Kustomizations {
+		entries := func(field string, all []string) {
+			for i, entry := range all {
+				target := path.Join(path.Dir(k.File), entry)
+				listed[target] = true
+				if !c.files[target] && !folders[target] {
+					c.add(k.At(field, i), "%s: there is no %s, and no kustomization of that name", field, entry)
+				} else if _, values := c.contents.Values[target]; values {
+					c.add(k.At(field, i), "%s is listed, but holds no Kubernetes object", entry)
+				}
+			}
+		}
+		entries("resources", k.Resources)
+		entries("components", k.Components)
+	}
+	told := map[string]bool{}
+	for _, o := range c.contents.Objects {
+		if !listed[o.File] && !told[o.File] {
+			told[o.File] = true
+			c.add(o.At(), "no kustomization lists %s, so it would not be applied", path.Base(o.File))
+		}
+	}
+	base := "mesh/base"
+	if folders[base] && !listed[base] {
+		c.add(spec.Position{File: base + "/kustomization.yaml", Line: 1, Column: 1}, "no environment has %s in its kustomization", base)
+	}
+}
+
+// principal is a service account as policies write it.
+func (c *checks) principal(namespace, account string) string {
+	return fmt.Sprintf("%s/ns/%s/sa/%s", c.model.Platform.TrustDomain, namespace, account)
+}
+
+func (c *checks) serviceHost(s *spec.Service) string {
+	return fqdn(s.Name, c.model.Platform.Namespace)
+}

@@ -1,0 +1,249 @@
+package cluster_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/lint/cluster"
+	"github.com/trellis-mesh/trellis/internal/plan"
+	"github.com/trellis-mesh/trellis/internal/render"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+const (
+	catalogContract = `openapi: 3.0.3
+info: {title: catalog, version: 1.0.0}
+components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {}}}}}}
+paths:
+  /v1/products:
+    get: {operationId: listProducts, responses: {default: {description: d}}}
+    post: {operationId: createProduct, security: [{token: [products:write]}], responses: {default: {description: d}}}
+  /v1/products/search:
+    get: {operationId: searchProducts, responses: {default: {description: d}}}
+  /v1/products/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: getProduct, responses: {default: {description: d}}}
+    put: {operationId: putProduct, security: [{token: [products:write, products:read]}, {token: [admin]}], responses: {default: {description: d}}}
+`
+	otherContract = `openapi: 3.0.3
+info: {title: other, version: 1.0.0}
+paths:
+  /v1/people/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: getPerson, responses: {default: {description: d}}}
+`
+)
+
+// shop is a platform in which everything occurs that the mesh is made of.
+func shop(t testing.TB) (*spec.Model, []plan.File) {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"go.mod":        "module example.com/shop\n",
+		"platform.yaml": "name: shop\ntrustDomain: shop.local\ngateway: {hosts: [shop.example.com, www.shop.example.com]}\n",
+		"services/catalog/service.yaml": "name: catalog\ningress: [listProducts, getProduct, createProduct, putProduct]\ndatabase: {kind: postgres}\ncache: {kind: redis}\n" +
+			"events: {publishes: [product.created.v1]}\n",
+		"services/catalog/api/openapi.yaml": catalogContract,
+		"services/orders/service.yaml": "name: orders\ncalls:\n  catalog: {operations: [getProduct, createProduct], timeout: 800ms, retry: {attempts: 2, perTry: 300ms}}\n  users: {operations: [getPerson]}\n" +
+			"externals: [{host: a.example}, {host: b.example, port: 6514, tls: passthrough}, {host: c.example, port: 8080, tls: none}]\nevents: {consumes: [product.created.v1]}\n",
+		"services/orders/api/openapi.yaml":         strings.ReplaceAll(otherContract, "erson", "older"),
+		"services/users/service.yaml":              "name: users\n",
+		"services/users/api/openapi.yaml":          otherContract,
+		"contracts/events/product.created.v1.json": `{"type": "object", "properties": {"id": {"type": "string"}}}`,
+	} {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	m, err := spec.Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := render.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := r.Platform(m.Platform, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range m.Services {
+		more, err := r.Service(m, s.Name, render.Inputs{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, more...)
+	}
+	return m, files
+}
+
+func TestRenderedPlatformIsSound(t *testing.T) {
+	m, files := shop(t)
+	if problems := cluster.Check(m, files); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
+// fault is a mutation of what the templates make.
+type fault struct {
+	what string // for the table
+	file string
+	// after is a text that stands before the place, such as the kind of the object.
+	after    string
+	old, new string
+	// want is a part of the message, or what finds the fault where only traffic can.
+	want   string
+	others bool // all occurrences after that text
+}
+
+const (
+	catalogMesh = "services/catalog/deploy/mesh.yaml"
+	catalogLoad = "services/catalog/deploy/workload.yaml"
+	ordersMesh  = "services/orders/deploy/mesh.yaml"
+	usersMesh   = "services/users/deploy/mesh.yaml"
+	istiod      = "mesh/istio/istiod.yaml"
+
+	policyKind = "kind: AuthorizationPolicy"
+	routeKind  = "kind: VirtualService"
+	ruleKind   = "kind: DestinationRule"
+	ordersCall = "- name: orders-idempotent\n"
+	ordersPost = "- name: orders-other\n"
+	gateway    = "namespace: istio-ingress"
+)
+
+var faults = []fault{
+	// Types and schemas.
+	{what: "a field that Istio does not know", file: catalogMesh, after: routeKind, old: "timeout:", new: "timeOut:", want: `timeOut`},
+	{what: "a value that Istio does not know", file: catalogMesh, after: ruleKind, old: "LEAST_REQUEST", new: "LEAST", want: `LEAST`},
+	{what: "a value that only the custom resource's schema refuses", file: usersMesh, after: "kind: RequestAuthentication", old: "- issuer: https://shop.example.com", new: "- issuer: \"\"", want: "spec.jwtRules.0.issuer"},
+	{what: "a field that Kubernetes does not know", file: catalogLoad, old: "containerPort: 8080", new: "containerport: 8080", want: `containerport`},
+	{what: "a kind of a version that is not there", file: catalogMesh, old: "security.istio.io/v1\n", new: "security.istio.io/v2\n", want: "there is no kind AuthorizationPolicy of security.istio.io/v2"},
+	{what: "a number where a name must be", file: catalogLoad, old: "serviceAccountName: catalog", new: "serviceAccountName: 7", want: "serviceAccountName"},
+
+	// Who may call what.
+	{what: "policy dropped", file: usersMesh, after: policyKind, old: "\n    - from: # services/orders/service.yaml: calls.users\n        - source:\n            principals:\n              - shop.local/ns/shop/sa/orders\n      to:\n        - operation: # getPerson\n            ports: [\"8080\"]\n            methods: [GET]\n            paths:\n              - \"/v1/people/{*}\"", new: "",
+		want: "nothing lets in shop.local/ns/shop/sa/orders: GET /v1/people/{*} on port 8080, which is declared"},
+	{what: "path widened", file: catalogMesh, after: policyKind, old: `- "/v1/products"`, new: `- "/v1/products*"`, want: "lets in what nothing declares: shop.local/ns/shop/sa/orders: POST /v1/products* on port 8080"},
+	{what: "method added", file: catalogMesh, after: policyKind, old: "methods: [POST]", new: "methods: [POST, DELETE]", want: "lets in what nothing declares: shop.local/ns/shop/sa/orders: DELETE /v1/products"},
+	{what: "port left out", file: usersMesh, after: policyKind, old: "ports: [\"8080\"]\n            ", new: "", want: "on port any"},
+	{what: "neighbouring operation no longer excepted", file: catalogMesh, after: policyKind, old: "            notPaths: # operations that are not declared\n              - \"/v1/products/search\"\n", new: "", want: "the path of getProduct also lets in searchProducts"},
+	{what: "anybody instead of the caller", file: usersMesh, after: policyKind, old: "- from: # services/orders/service.yaml: calls.users\n        - source:\n            principals:\n              - shop.local/ns/shop/sa/orders\n      to:", new: "- to:", want: "lets in what nothing declares: anybody"},
+	{what: "principal of another trust domain", file: usersMesh, after: policyKind, old: "shop.local/ns/shop/sa/orders", new: "other.local/ns/shop/sa/orders", want: "is of another trust domain"},
+	{what: "principal that is nobody's", file: usersMesh, after: policyKind, old: "sa/orders", new: "sa/order", want: "there is no service account order in shop"},
+	{what: "selector that picks no pods", file: usersMesh, after: policyKind, old: "app: users\n  action", new: "app: user\n  action", want: "selects app: user, and no pods in shop have that"},
+	{what: "port that the pods do not have", file: usersMesh, after: policyKind, old: `ports: ["8080"]`, new: `ports: ["8081"]`, want: "have no port 8081"},
+	{what: "allow-nothing removed", file: "mesh/base/authorization.yaml", old: "name: allow-nothing\n  namespace: istio-system", new: "name: allow-nothing\n  namespace: observability", want: "lets nothing in, so pods without a policy of their own are open to all"},
+	{what: "a rule in allow-nothing", file: "mesh/base/authorization.yaml", old: "spec: {}", new: "spec: {rules: [{}]}", want: "lets requests in to every namespace"},
+	{what: "STRICT removed", file: "mesh/base/peer-authentication.yaml", old: "STRICT", new: "PERMISSIVE", want: "mtls.mode must be STRICT"},
+	{what: "mutual TLS for some pods only", file: "mesh/base/peer-authentication.yaml", old: "spec:\n", new: "spec:\n  selector: {matchLabels: {app: istiod}}\n", want: "selects app: istiod"},
+	{what: "a store open to another service", file: catalogMesh, after: "name: catalog-redis", old: "sa/catalog", new: "sa/users", want: "lets in what nothing declares: shop.local/ns/shop/sa/users"},
+
+	// Who knows whom.
+	{what: "REGISTRY_ONLY removed from a service", file: ordersMesh, after: "kind: Sidecar", old: "  outboundTrafficPolicy:\n    mode: REGISTRY_ONLY\n", new: "", want: "it must be REGISTRY_ONLY"},
+	{what: "REGISTRY_ONLY removed from the mesh", file: istiod, old: "    mode: REGISTRY_ONLY", new: "    mode: ALLOW_ANY", want: "its mode must be REGISTRY_ONLY"},
+	{what: "Sidecar host widened", file: ordersMesh, after: "kind: Sidecar", old: "./catalog.shop.svc.cluster.local", new: "./*", want: "opens more than one host"},
+	{what: "Sidecar knows an undeclared service", file: usersMesh, after: "kind: Sidecar", old: "egress:\n    - hosts:\n", new: "egress:\n    - hosts:\n        - ./catalog.shop.svc.cluster.local\n", want: "the sidecar of users knows ./catalog.shop.svc.cluster.local, which nothing declares"},
+	{what: "Sidecar forgets a callee", file: ordersMesh, after: "kind: Sidecar", old: "        - ./users.shop.svc.cluster.local # calls.users\n", new: "", want: "the sidecar of orders does not know ./users.shop.svc.cluster.local"},
+	{what: "network closed to a caller", file: "services/users/deploy/workload.yaml", after: "kind: NetworkPolicy", old: "app: orders", new: "app: catalog", want: "the network lets in no connection from orders to users"},
+
+	// How requests are sent.
+	{what: "host that is no FQDN", file: usersMesh, after: routeKind, old: "host: users.shop.svc.cluster.local", new: "host: users", want: "the host users is a short name"},
+	{what: "host that is not there", file: usersMesh, after: routeKind, old: "host: users.shop.svc", new: "host: users.shops.svc", want: "there is no host users.shops.svc.cluster.local"},
+	{what: "subset typo", file: usersMesh, after: routeKind, old: "subset: v1", new: "subset: v01", want: "has no subset v01"},
+	{what: "subset of no pods", file: usersMesh, after: ruleKind, old: "version: v1", new: "version: v3", want: "the subset v1 is of pods with app: users, version: v3, and there are none"},
+	{what: "wrong port", file: usersMesh, after: routeKind, old: "number: 8080", new: "number: 80", want: "users.shop.svc.cluster.local has no port 80"},
+	{what: "wrong port name in the Service", file: catalogLoad, after: "kind: Service\n", old: "- name: http\n", new: "- name: web\n", want: "has no port named http, so the mesh would not read its requests"},
+	{what: "retryOn missing", file: usersMesh, after: ordersCall, old: "        retryOn: connect-failure,refused-stream,reset-before-request,gateway-error\n", new: "", want: "does not say when a request is sent again"},
+	{what: "retries missing", file: usersMesh, after: ordersCall, old: "      retries:\n        attempts: 1\n        perTryTimeout: 500ms\n        retryOn: connect-failure,refused-stream,reset-before-request,gateway-error\n", new: "", want: "does not say how often a request is sent"},
+	{what: "retry of a POST on 5xx", file: catalogMesh, after: ordersPost, old: "retryOn: connect-failure,refused-stream", new: "retryOn: connect-failure,refused-stream,gateway-error", want: "createProduct is not idempotent (POST)"},
+	{what: "Istio's default retries for the rest", file: istiod, old: "defaultHttpRetryPolicy:\n    attempts: 0", new: "defaultHttpRetryPolicy:\n    attempts: 2", want: "defaultHttpRetryPolicy must say attempts: 0"},
+	{what: "timeout too short for its attempts", file: catalogMesh, after: ordersCall, old: "timeout: 800ms", new: "timeout: 500ms", want: "has 500ms in all, but its 2 attempts of 300ms each need 600ms"},
+	{what: "timeout that is not the declared one", file: catalogMesh, after: ordersPost, old: "timeout: 800ms", new: "timeout: 8s", want: "createProduct may take 8s"},
+	{what: "timeout missing", file: catalogMesh, after: ordersPost, old: "      timeout: 800ms", new: "     ", want: "has no timeout"},
+	{what: "route of one operation dropped", file: usersMesh, after: ordersCall, old: `regex: "/v1/people/[^/]+"`, new: `regex: "/v1/persons/[^/]+"`, want: "no route to users is for getPerson of orders"},
+	{what: "regular expression that is not anchored as Envoy does", file: usersMesh, after: ordersCall, old: `regex: "/v1/people/[^/]+"`, new: `regex: "/v1/people"`, want: "no route to users is for getPerson of orders"},
+	{what: "mutual TLS to a service switched off", file: usersMesh, after: ruleKind, old: "mode: ISTIO_MUTUAL", new: "mode: DISABLE", want: "must be ISTIO_MUTUAL"},
+	{what: "outlier detection removed", file: usersMesh, after: ruleKind, old: "    outlierDetection: # traffic.outlier\n      consecutive5xxErrors: 5\n      interval: 10s\n      baseEjectionTime: 30s\n      maxEjectionPercent: 50\n", new: "", want: "not put aside as traffic.outlier says"},
+	{what: "connections not bounded", file: usersMesh, after: ruleKind, old: "        maxConnections: 100\n", new: "", want: "not bounded as traffic.pool says"},
+	{what: "rule not for the gateway", file: catalogMesh, after: ruleKind, old: `[".", istio-ingress]`, new: `["."]`, want: "is not for istio-ingress"},
+
+	// From outside, and to the outside.
+	{what: "gateway policy dropped", file: catalogMesh, after: "name: catalog-ingress\n  " + gateway, old: "action: ALLOW", new: "action: AUDIT", want: "the gateway does not let in GET /v1/products for anybody"},
+	{what: "no token asked for", file: catalogMesh, after: "name: catalog-ingress\n  " + gateway, old: "requestPrincipals: # platform.yaml: auth.issuer\n              - https://shop.example.com/*", new: "namespaces: [shop]", others: true, want: "lets in what nothing declares"},
+	{what: "scope dropped", file: catalogMesh, after: "name: catalog-ingress\n  " + gateway, old: "          values: [\"products:read\"]\n        - key: request.auth.claims[scope]\n", new: "", want: "the gateway does not let in PUT /v1/products/{*} for a token of https://shop.example.com/* with products:read and products:write"},
+	{what: "token of another issuer", file: usersMesh, after: "kind: RequestAuthentication", old: "issuer: https://shop.example.com", new: "issuer: https://evil.example.com", want: "believes tokens of https://evil.example.com"},
+	{what: "keys from nowhere", file: usersMesh, after: "kind: RequestAuthentication", old: "http://users.shop.svc", new: "http://user.shop.svc", want: "there is no host user.shop.svc.cluster.local"},
+	{what: "route at a gateway that is not there", file: catalogMesh, after: "name: catalog-ingress", old: "istio-ingress/gateway", new: "istio-ingress/gate", want: "there is no Gateway istio-ingress/gate"},
+	{what: "redirect to TLS removed", file: "mesh/base/gateway.yaml", old: "httpsRedirect: true", new: "httpsRedirect: false", want: "takes requests on port 80 without TLS"},
+	{what: "certificate of an external not checked", file: ordersMesh, after: ruleKind, old: "          subjectAltNames:\n            - a.example\n", new: "", want: "does not say how TLS is added and checked"},
+	{what: "external on another port", file: ordersMesh, after: "kind: ServiceEntry", old: "targetPort: 443", new: "targetPort: 8443", want: "no ServiceEntry has a.example with port 443 as it is declared"},
+	{what: "a port with two meanings", file: ordersMesh, after: "kind: ServiceEntry", old: "    - name: http-80\n", new: "    - name: http-81\n      number: 80\n      protocol: HTTP\n    - name: http-80\n", want: "stands twice"},
+
+	// What is applied.
+	{what: "file that no kustomization lists", file: "mesh/base/kustomization.yaml", old: "  - sidecar.yaml\n", new: "", want: "no kustomization lists sidecar.yaml"},
+	{what: "kustomization of a file that is not there", file: "services/users/deploy/kustomization.yaml", old: "mesh.yaml", new: "meshes.yaml", want: "there is no meshes.yaml"},
+	{what: "environment without the base", file: "mesh/environments/kind/kustomization.yaml", old: "../../base", new: "../../bas", want: "there is no ../../bas"},
+	{what: "two objects of one name", file: catalogMesh, after: "kind: AuthorizationPolicy", old: "name: catalog-redis", new: "name: catalog-postgres", want: "is in services/catalog/deploy/mesh.yaml, too"},
+	{what: "namespace that is not there", file: catalogMesh, after: ruleKind, old: "namespace: shop", new: "namespace: shops", want: `which is not there`},
+	{what: "telemetry to a provider that is not there", file: "mesh/base/telemetry.yaml", old: "name: otel", new: "name: zipkin", want: "there is no telemetry provider zipkin"},
+
+	// What only traffic shows.
+	{what: "istiod fetches the keys of tokens, and is refused", file: istiod, old: "PILOT_JWT_ENABLE_REMOTE_JWKS: envoy", new: "PILOT_JWT_ENABLE_REMOTE_JWKS: istiod", want: ""},
+	{what: "rate limit not enforced", file: "mesh/base/gateway.yaml", after: "filter_enforced", old: "numerator: 100", new: "numerator: 0", want: ""},
+	{what: "local rate limit after the router, where it does nothing", file: "mesh/base/gateway.yaml", old: "INSERT_FIRST", new: "ADD", want: ""},
+	{what: "a pool that is too small for the load", file: usersMesh, after: ruleKind, old: "connectTimeout: 1s", new: "connectTimeout: 1ms", want: ""},
+	{what: "a new replica gets its full share at once", file: usersMesh, after: ruleKind, old: "duration: 30s", new: "duration: 1s", want: ""},
+}
+
+func (f fault) apply(t *testing.T, files []plan.File) []plan.File {
+	t.Helper()
+	files = slices.Clone(files)
+	i := slices.IndexFunc(files, func(file plan.File) bool { return file.Path == f.file })
+	if i < 0 {
+		t.Fatalf("%s is not rendered", f.file)
+	}
+	before, rest, found := strings.Cut(string(files[i].Content), f.after)
+	times := 1
+	if f.others {
+		times = -1
+	}
+	mutated := strings.Replace(rest, f.old, f.new, times)
+	if !found || mutated == rest {
+		t.Fatalf("%s does not have %q after %q", f.file, f.old, f.after)
+	}
+	files[i].Content = []byte(before + f.after + mutated)
+	return files
+}
+
+func TestSeededFaultsAreFound(t *testing.T) {
+	m, files := shop(t)
+	for _, f := range faults {
+		t.Run(f.what, func(t *testing.T) {
+			problems := check(m, f.apply(t, files))
+			switch {
+			case f.want == "" && len(problems) > 0:
+				t.Errorf("found at the desk after all: say so in the table: %v", problems)
+			case f.want == "":
+			case !slices.ContainsFunc(problems, func(p spec.Problem) bool { return strings.Contains(p.Message, f.want) }):
+				t.Errorf("not found: %q, only %v", f.want, problems)
+			case !slices.ContainsFunc(problems, func(p spec.Problem) bool { return p.Line > 0 && p.Remedy != "" }):
+				t.Errorf("no place or remedy: %v", problems)
+			}
+		})
+	}
+}
+
+// check is what scaffold check makes of rendered files.
+func check(m *spec.Model, files []plan.File) spec.Problems {
+	return append(lint.Check(m, files), cluster.Check(m, files)...)
+}
+
+func BenchmarkCheck(b *testing.B) {
+	m, files := shop(b)
+	for b.Loop() {
+		if problems := cluster.Check(m, files); len(problems) > 0 {
+			b.Fatal(problems)
+		}
+	}
+}

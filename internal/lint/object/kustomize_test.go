@@ -1,0 +1,72 @@
+package object
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/trellis-mesh/trellis/internal/plan"
+)
+
+const root = "../../.."
+
+// TestEnvironmentsBuild builds what a cluster is given, as kustomize does, and holds every object to its type and schema.
+func TestEnvironmentsBuild(t *testing.T) {
+	folders := []string{"mesh/environments/kind", "mesh/environments/production"}
+	services, err := filepath.Glob(filepath.Join(root, "services/*/deploy"))
+	if err != nil || len(services) == 0 {
+		t.Fatalf("services: %v, %v", services, err)
+	}
+	for _, dir := range services {
+		folder, err := filepath.Rel(root, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, filepath.ToSlash(folder))
+	}
+	for _, folder := range folders {
+		t.Run(folder, func(t *testing.T) { build(t, filesys.MakeFsOnDisk(), filepath.Join(root, folder)) })
+	}
+	t.Run("a service on kind", func(t *testing.T) {
+		fs := filesys.MakeFsInMemory()
+		for _, file := range []string{
+			"services/catalog/deploy/kustomization.yaml", "services/catalog/deploy/workload.yaml", "services/catalog/deploy/mesh.yaml",
+			"mesh/environments/kind/service/kustomization.yaml",
+		} {
+			content, err := os.ReadFile(filepath.Join(root, file))
+			if err == nil {
+				err = fs.WriteFile(file, content)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := "resources: [../services/catalog/deploy]\ncomponents: [../mesh/environments/kind/service]\n"
+		if err := fs.WriteFile("kind/kustomization.yaml", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		build(t, fs, "kind")
+	})
+}
+
+func build(t *testing.T, fs filesys.FileSystem, dir string) {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(fs, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := built.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	contents, problems := Read([]plan.File{{Path: "built.yaml", Content: text}})
+	for _, p := range problems {
+		t.Error(p)
+	}
+	if len(contents.Objects) != built.Size() || built.Size() < 4 {
+		t.Errorf("%d objects were built, %d read", built.Size(), len(contents.Objects))
+	}
+}
