@@ -83,12 +83,20 @@ func (c *checks) externals() {
 				continue
 			}
 			if first.External != e {
-				c.problems.Add(s.At(item("externals", i)), "declare it alike in both, or on another port",
+				c.problems.Add(s.At(item("externals", i)), sameMeaning(e, first.External, port),
 					"%s declares port %d of %s with tls: %s, and %s port %d with tls: %s: in the mesh, both are port %d",
 					s.Name, e.Port, e.Host, e.TLS, first.service.Name, first.Port, first.TLS, port)
 			}
 		}
 	}
+}
+
+// sameMeaning is the remedy for two declarations that give a port of a host two meanings.
+func sameMeaning(a, b spec.External, port int) string {
+	if a.Port == b.Port {
+		return "write the same tls in both"
+	}
+	return fmt.Sprintf("programs reach what the mesh adds TLS to at port %d, so that can be one port of a host: write tls: passthrough for the other, and let the program speak TLS", port)
 }
 
 // plainPort is where programs reach a host in the clear when the mesh adds TLS on the way out.

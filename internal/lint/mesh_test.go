@@ -37,7 +37,15 @@ func TestFaultsOfTheMeshAreFound(t *testing.T) {
 			catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\nexternals: [{host: a.example}]\n",
 			ordersFile:  "name: orders\nexternals: [{host: a.example, port: 80, tls: none}]\n"},
 			`services/orders/service.yaml:2:13: orders declares port 80 of a.example with tls: none, and catalog port 443 with tls: originate: in the mesh, both are port 80
-    declare it alike in both, or on another port`},
+    programs reach what the mesh adds TLS to at port 80, so that can be one port of a host: write tls: passthrough for the other, and let the program speak TLS`},
+		{"TLS added on two ports", map[string]string{ordersFile: "name: orders\nexternals: [{host: a.example}, {host: a.example, port: 8443}]\n"},
+			`services/orders/service.yaml:2:32: orders declares port 8443 of a.example with tls: originate, and orders port 443 with tls: originate: in the mesh, both are port 80
+    programs reach what the mesh adds TLS to at port 80, so that can be one port of a host: write tls: passthrough for the other, and let the program speak TLS`},
+		{"one port, two protocols", map[string]string{
+			catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\nexternals: [{host: a.example, tls: passthrough}]\n",
+			ordersFile:  "name: orders\nexternals: [{host: a.example, tls: none}]\n"},
+			`services/orders/service.yaml:2:13: orders declares port 443 of a.example with tls: none, and catalog port 443 with tls: passthrough: in the mesh, both are port 443
+    write the same tls in both`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files := test.files
