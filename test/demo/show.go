@@ -29,6 +29,13 @@ func (d *demo) show(platform *local.Platform) error {
 			return err
 		}
 	}
+	d.step("A token, since catalog's contract asks who adds a product")
+	fmt.Fprintf(d.out, "$ %s\n", platform.TokenCommand())
+	token, err := platform.Token(d.ctx)
+	if err != nil {
+		return err
+	}
+	d.token = token
 	d.step("A product in catalog, and a greeting that names it")
 	product, err := d.call(http.MethodPost, platform.Service("catalog").URL+"/v1/products",
 		map[string]any{"sku": "demo-1", "name": "Trellis", "price": map[string]string{"amount": "12.50", "currency": "EUR"}})
@@ -63,6 +70,9 @@ func (d *demo) call(method, url string, body any) (map[string]any, error) {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if d.token != "" {
+		req.Header.Set("Authorization", "Bearer "+d.token)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("send the request: %w", err)

@@ -64,14 +64,14 @@ func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 	t.Logf("%d orders kept, %d acknowledged, %d deliveries, %d effects", len(kept), len(acknowledged), told.deliveries(), len(kept))
 }
 
-func kill(t *testing.T, p *local.Platform) {
+func kill(t *testing.T, p *shop) {
 	t.Helper()
 	if err := p.Kill("orders", syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func restart(t *testing.T, p *local.Platform) {
+func restart(t *testing.T, p *shop) {
 	t.Helper()
 	if err := p.Restart(t.Context(), "orders"); err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func restart(t *testing.T, p *local.Platform) {
 
 // placeUntilKilled places orders one after the other until orders dies, after the given time, and gives those that were
 // acknowledged.
-func placeUntilKilled(t *testing.T, p *local.Platform, customer, product string, after time.Duration) map[string]bool {
+func placeUntilKilled(t *testing.T, p *shop, customer, product string, after time.Duration) map[string]bool {
 	t.Helper()
 	acknowledged := map[string]bool{}
 	timer := time.NewTimer(after)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +20,32 @@ import (
 
 const root = "../.."
 
+// shop is the running platform, and a token for it.
+type shop struct {
+	*local.Platform
+
+	mu    sync.Mutex
+	token string
+	until time.Time
+}
+
+// authorization is a header with all scopes that there are. The token is kept for half of its life: users, which issues it,
+// may be away.
+func (s *shop) authorization() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Now().After(s.until) {
+		token, err := s.Token(context.Background())
+		if err != nil {
+			return "", err
+		}
+		s.token, s.until = token, time.Now().Add(5*time.Minute)
+	}
+	return "Bearer " + s.token, nil
+}
+
 // start runs the platform of this repository, with the options' stores, and stops it when the test ends.
-func start(t *testing.T, o local.Options) *local.Platform {
+func start(t *testing.T, o local.Options) *shop {
 	t.Helper()
 	model, err := spec.Load(os.DirFS(root))
 	if err != nil {
@@ -40,26 +65,44 @@ func start(t *testing.T, o local.Options) *local.Platform {
 			t.Logf("the services' logs:\n%s", logs)
 		}
 	})
-	return platform
+	return &shop{Platform: platform}
 }
 
-// post sends a JSON body and decodes the answer.
-func post(t *testing.T, url string, body, answer any) (status int) {
-	t.Helper()
+// send sends a JSON body with an Authorization header, if it is not empty.
+func send(method, url, authorization string, body any) (*http.Response, error) {
 	sent, err := json.Marshal(body)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	resp, err := http.Post(url, "application/json", bytes.NewReader(sent))
+	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(sent))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	return http.DefaultClient.Do(req)
+}
+
+// post sends a JSON body, with a token that allows all, and decodes the answer.
+func post(t *testing.T, p *shop, service, path string, body, answer any) (status int) {
+	t.Helper()
+	return exchange(t, p, http.MethodPost, service, path, body, answer)
+}
+
+func get(t *testing.T, p *shop, service, path string, answer any) (status int) {
+	t.Helper()
+	return exchange(t, p, http.MethodGet, service, path, nil, answer)
+}
+
+func exchange(t *testing.T, p *shop, method, service, path string, body, answer any) (status int) {
+	t.Helper()
+	authorization, err := p.authorization()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decode(t, resp, answer)
-}
-
-func get(t *testing.T, url string, answer any) (status int) {
-	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := send(method, p.Service(service).URL+path, authorization, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,22 +139,22 @@ func eventually(t *testing.T, within time.Duration, what string, holds func() bo
 }
 
 // customer registers a user and gives the id.
-func customer(t *testing.T, p *local.Platform, name string) string {
+func customer(t *testing.T, p *shop, name string) string {
 	t.Helper()
 	var user struct{ ID string }
 	email := fmt.Sprintf("%s-%d@example.com", strings.ToLower(name), time.Now().UnixNano())
-	if status := post(t, p.Service("users").URL+"/v1/users", map[string]string{"name": name, "email": email}, &user); status != http.StatusCreated {
+	if status := post(t, p, "users", "/v1/users", map[string]string{"name": name, "email": email}, &user); status != http.StatusCreated {
 		t.Fatalf("register a user: status %d", status)
 	}
 	return user.ID
 }
 
 // product adds a product and gives the id.
-func product(t *testing.T, p *local.Platform, name, amount string) string {
+func product(t *testing.T, p *shop, name, amount string) string {
 	t.Helper()
 	var added struct{ ID string }
 	body := map[string]any{"sku": name, "name": name, "price": map[string]string{"amount": amount, "currency": "EUR"}}
-	if status := post(t, p.Service("catalog").URL+"/v1/products", body, &added); status != http.StatusCreated {
+	if status := post(t, p, "catalog", "/v1/products", body, &added); status != http.StatusCreated {
 		t.Fatalf("add a product: status %d", status)
 	}
 	return added.ID
@@ -125,19 +168,23 @@ type order struct {
 }
 
 // place orders two pieces of a product.
-func place(t *testing.T, p *local.Platform, customer, product string) (int, order) {
+func place(t *testing.T, p *shop, customer, product string) (int, order) {
 	t.Helper()
 	var placed order
-	status := post(t, p.Service("orders").URL+"/v1/orders", map[string]any{
+	status := post(t, p, "orders", "/v1/orders", map[string]any{
 		"customerId": customer, "items": []any{map[string]any{"productId": product, "quantity": 2}},
 	}, &placed)
 	return status, placed
 }
 
 // tryPlace orders a piece from a service that may die meanwhile, and gives the id of an order that was acknowledged.
-func tryPlace(p *local.Platform, customer, product string) (id string, ok bool) {
+func tryPlace(p *shop, customer, product string) (id string, ok bool) {
 	body := fmt.Sprintf(`{"customerId": %q, "items": [{"productId": %q, "quantity": 1}]}`, customer, product)
-	resp, err := http.Post(p.Service("orders").URL+"/v1/orders", "application/json", strings.NewReader(body))
+	authorization, err := p.authorization()
+	if err != nil {
+		return "", false
+	}
+	resp, err := send(http.MethodPost, p.Service("orders").URL+"/v1/orders", authorization, json.RawMessage(body))
 	if err != nil {
 		return "", false
 	}

@@ -21,6 +21,8 @@ func (h *Handler) customer(ctx context.Context, id string) (domain.Customer, err
 		return domain.Customer{ID: answer.JSON200.ID, Name: answer.JSON200.Name}, nil
 	case err == nil && answer.StatusCode() == http.StatusNotFound:
 		return domain.Customer{}, unknownCustomer
+	case err == nil && answer.StatusCode() == http.StatusForbidden: // what users hides is not to be had here either
+		return domain.Customer{}, problem.Forbidden("customer_hidden", "The access token does not allow to see who the customer is.")
 	case ctx.Err() != nil: // the client of this request went away, or its time is over
 		return domain.Customer{}, ctx.Err()
 	}

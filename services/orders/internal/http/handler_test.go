@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/problem"
@@ -31,7 +32,7 @@ func serve(t *testing.T, deps Deps) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := httpserver.New(httpserver.Options{Contract: api.Contract, Telemetry: tel})
+	server, err := httpserver.New(httpserver.Options{Contract: api.Contract, Authorize: authtest.Anybody, Telemetry: tel})
 	if err != nil {
 		t.Fatal(err)
 	}
