@@ -24,6 +24,7 @@ import (
 	"github.com/trellis-mesh/trellis/internal/local"
 	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/internal/workspace"
+	"github.com/trellis-mesh/trellis/test/scratch"
 )
 
 func main() {
@@ -67,17 +68,26 @@ type demo struct {
 	out      io.Writer
 	root     string
 	scaffold string
+	unsynced bool   // what follows from fewer services is still to be written
 	token    string // what the requests are sent with
 }
 
 func (d *demo) all(origin string) error {
 	d.step("A scratch copy of the platform")
-	if err := copyPlatform(d.ctx, origin, d.root); err != nil {
+	if err := scratch.Copy(d.ctx, origin, d.root); err != nil {
+		return err
+	}
+	fewer, err := scratch.Only(d.root, []string{"catalog", "orders"}, []string{"greeter"})
+	if err != nil {
 		return err
 	}
 	d.scaffold = filepath.Join(d.root, ".trellis", "bin", "scaffold")
 	if err := d.command(d.out, "go", "build", "-o", d.scaffold, "./cmd/scaffold"); err != nil {
 		return err
+	}
+	if fewer {
+		// This fails where orders consumes the event of a greeter that was made before: the new one brings it.
+		d.unsynced = d.command(io.Discard, d.scaffold, "sync") != nil
 	}
 	if err := d.declare(); err != nil {
 		return err
@@ -110,6 +120,11 @@ func (d *demo) declare() error {
 	d.step("Somebody should hear of a greeting: orders consumes the event")
 	if err := d.run("add", "orders", "event", "consume", "greeting.created.v1"); err != nil {
 		return err
+	}
+	if d.unsynced {
+		if err := d.run("sync"); err != nil {
+			return err
+		}
 	}
 	return d.run("check")
 }
