@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
@@ -12,7 +11,7 @@ import (
 const migrationUp = ".up.sql"
 
 // owedMigrations tells, for each migration that is left as it was applied, which columns the service now has that no migration
-// beside it names: a person must write that one.
+// beside it brings: a person must write that one.
 func (s *session) owedMigrations(p *plan.Plan) ([]string, error) {
 	var hints []string
 	for i := range p.Actions {
@@ -24,7 +23,8 @@ func (s *session) owedMigrations(p *plan.Plan) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if columns := owedColumns(string(a.Wanted), string(a.Old), there); len(columns) > 0 {
+		edited := a.Base == nil || a.Base.Hash != plan.Hash(a.Old)
+		if columns := owedColumns(string(a.Wanted), there, edited); len(columns) > 0 {
 			hints = append(hints, fmt.Sprintf("%s: the columns changed, but %s was left as applied: add a new migration for: %s",
 				a.Owner, strings.TrimPrefix(a.Path, a.Owner+"/"), strings.Join(columns, ", ")))
 		}
@@ -32,7 +32,7 @@ func (s *session) owedMigrations(p *plan.Plan) ([]string, error) {
 	return hints, nil
 }
 
-// migrations is the text of all ways up in a folder.
+// migrations is the text of all ways up in a folder, in their order.
 func (s *session) migrations(dir string) (string, error) {
 	entries, err := s.ReadDir(dir)
 	if err != nil {
@@ -49,34 +49,30 @@ func (s *session) migrations(dir string) (string, error) {
 		}
 		if file != nil {
 			all.Write(file.Content)
-			all.WriteByte('\n')
+			all.WriteString("\n;\n")
 		}
 	}
 	return all.String(), nil
 }
 
-// owedColumns are the lines of the wanted migration that the one there lacks, and whose first word stands in no migration.
-func owedColumns(wanted, old, there string) []string {
-	definition := func(line string) string { return strings.TrimSuffix(strings.TrimSpace(line), ",") }
-	has := map[string]bool{}
-	for line := range strings.Lines(old) {
-		has[definition(line)] = true
-	}
-	known := map[string]bool{}
-	for _, word := range sqlWord.FindAllString(sqlComment.ReplaceAllString(there, ""), -1) {
-		known[strings.ToLower(word)] = true
-	}
+// owedColumns are the columns that the wanted migration has and the tables of those there lack. A table that is not there at all
+// is owed as a whole, unless a person who edited the migration left it out.
+func owedColumns(wanted, there string, edited bool) []string {
+	tables := tablesOf(there)
 	var owed []string
-	for line := range strings.Lines(sqlComment.ReplaceAllString(wanted, "")) {
-		column := definition(line)
-		if name := sqlWord.FindString(column); name != "" && !has[column] && !known[strings.ToLower(name)] {
-			owed = append(owed, column)
+	for _, want := range tablesOf(wanted) {
+		has := tables.find(want.name)
+		if has == nil {
+			if !edited {
+				owed = append(owed, "table "+want.name)
+			}
+			continue
+		}
+		for _, column := range want.columns {
+			if !has.has(column.name) {
+				owed = append(owed, column.definition)
+			}
 		}
 	}
 	return owed
 }
-
-var (
-	sqlWord    = regexp.MustCompile(`[\pL_][\pL\pN_]*`)
-	sqlComment = regexp.MustCompile(`--[^\n]*`)
-)
