@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
+
+	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
 // goName is the exported Go identifier for a name of a contract or declaration: get-user_byId becomes GetUserByID. It is
@@ -86,18 +88,21 @@ func variable(s string) string {
 }
 
 // templateNames are the identifiers that templates use next to the variable of a resource.
-var templateNames = []string{
-	"answer", "api", "bun", "cached", "cmp", "context", "created", "ctx", "database", "db", "deps", "e", "err", "errors",
-	"event", "events", "fmt", "h", "handler", "http", "id", "inbox", "items", "json", "key", "limit", "main", "next", "now",
-	"outbox", "page", "problem", "r", "redis", "request", "s", "spec", "store", "sync", "t", "time", "tx", "uuid", "value",
-}
+var templateNames = strings.Fields(`
+	a after answer api authtest body box bun c cache cached cacheKey call chassis client clients cmp connect consumer
+	context create created ctx database databasetest db defaultLimit degraded deps e err errors event events eventtest f
+	failed fakeStore first fmt got h handler http httpserver httptest i id ids inbox io items json kept key keys limit
+	main maps method migrations miniredis missed missing mu name newCached newItem newStore next now ok out outbox page
+	path present problem published publisher r redis refused reqEditors request s second serve server slices spec sql
+	status store strings subscribe sync t tel telemetry test testing tests time timeToLive tx types uuid value w want wire`)
 
-// goFile is a name for a Go file that no build constraint hides: list_windows.go would be built on Windows only.
+// goFile is a name for a Go file that no build constraint hides, as list_windows.go would be built on Windows only, and that
+// is no device of Windows.
 func goFile(name string, taken ...string) string {
 	file := snake(name)
 	last := file[strings.LastIndex(file, "_")+1:]
 	constrained := strings.Contains(file, "_") && slices.Contains(constraints, last)
-	if constrained || slices.Contains(taken, file) {
+	if constrained || spec.IsDevice(file) || slices.Contains(taken, file) {
 		file += "_file"
 	}
 	return file
@@ -114,6 +119,8 @@ var constraints = strings.Fields(`test
 // another word has the contract to write it in.
 func plural(noun string) string {
 	switch {
+	case endsIn(noun, strings.Split("0123456789", "")...):
+		return noun + "-items" // an s would be a word of its own: listArea51S
 	case endsIn(noun, "s", "x", "z", "ch", "sh"):
 		return noun + "es"
 	case strings.HasSuffix(noun, "y") && !endsIn(noun, "ay", "ey", "iy", "oy", "uy"):

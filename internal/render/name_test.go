@@ -40,6 +40,7 @@ func TestNames(t *testing.T) {
 		{what: plural, name: "day", want: "days"},
 		{what: plural, name: "address", want: "addresses"},
 		{what: plural, name: "branch", want: "branches"},
+		{what: plural, name: "aa1", want: "aa1-items"},
 		{what: singular, name: "orders", want: "order"},
 		{what: singular, name: "categories", want: "category"},
 		{what: singular, name: "addresses", want: "address"},
@@ -64,7 +65,7 @@ func TestNames(t *testing.T) {
 func TestNoFileIsHiddenByItsName(t *testing.T) {
 	for name, want := range map[string]string{
 		"openWindows": "open_windows_file", "windows": "windows", "getTest": "get_test_file", "handler": "handler_file",
-		"buildArm64": "build_arm64_file", "listOrders": "list_orders",
+		"con": "con_file", "com1": "com1_file", "listCon": "list_con", "buildArm64": "build_arm64_file", "listOrders": "list_orders",
 	} {
 		if got := goFile(name, "handler"); got != want {
 			t.Errorf("%s gives %s, want %s", name, got, want)

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // resource is the noun of the seeded contract in all its forms.
@@ -41,11 +42,16 @@ func newResource(service, name string) (resource, error) {
 	return res, nil
 }
 
-// reservedTypes are the Go names that generated packages have already: a store's, and a contract's client and server.
-var reservedTypes = []string{
-	"Cached", "Client", "Contract", "New", "NewCached", "Problem", "Register", "Store", "ErrNotFound", "MiddlewareFunc",
-	"ClientInterface", "ClientOption", "ServerInterface", "RequestEditorFn",
-}
+// reservedTypes are the Go names that generated packages have already: a store's, and a contract's client and server; and
+// the words that YAML takes for something else than text.
+var reservedTypes = strings.Fields(`
+	Cached Client ClientInterface ClientOption ClientWithResponses ClientWithResponsesInterface Contract ErrNotFound
+	FieldError GinServerOptions MiddlewareFunc New NewCached NewClient NewClientWithResponses NewStrictHandler
+	NewStrictHandlerWithOptions Problem ProblemApplicationProblemPlusJSONResponse Register RegisterHandlers
+	RegisterHandlersWithOptions RequestEditorFn ServerInterface ServerInterfaceWrapper Store StrictGinServerOptions
+	StrictHandler StrictHandlerFunc StrictHandlerWithOptions StrictMiddlewareFunc StrictServerInterface WithBaseURL
+	WithHTTPClient WithRequestEditorFn
+	False N No Null Off On True Y Yes`)
 
 func resourceName(name string) bool {
 	for i, c := range name {
