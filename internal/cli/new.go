@@ -55,7 +55,7 @@ func (a *app) create(ctx context.Context, s *session, w wish, show showing) erro
 			return err
 		}
 	}
-	in := render.Inputs{Resource: w.resource}
+	in := render.NewInputs(w.name, w.resource, w.publish)
 	seeds, err := s.seed(m, w, in)
 	if err != nil {
 		return err

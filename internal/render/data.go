@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -197,18 +198,34 @@ func (d *service) EventTypes() []eventType {
 	return slices.CompactFunc(all, func(a, b eventType) bool { return a.Type == b.Type })
 }
 
-// Announced are the published events that creating the resource announces: those that say created, or else all.
-func (d *service) Announced() []eventType {
-	var created []eventType
-	for _, e := range d.Publishes {
-		if slices.Contains(words(e.Type), "created") {
-			created = append(created, e)
-		}
+// Announced is the one published event that creating the resource announces, or nil; see Inputs.Announces. It may have got
+// another version since.
+func (d *service) Announced() *eventType {
+	if d.inputs.Announces == nil {
+		return firstOf(d.Publishes, func(eventType) bool { return true })
 	}
-	if created == nil {
-		return d.Publishes
+	chosen := *d.inputs.Announces
+	if e := firstOf(d.Publishes, func(e eventType) bool { return e.Type == chosen }); e != nil {
+		return e
 	}
-	return created
+	return firstOf(d.Publishes, func(e eventType) bool { return withoutVersion(e.Type) == withoutVersion(chosen) })
+}
+
+// TellsOfCreation reports whether the event says that the resource was created.
+func (e eventType) TellsOfCreation(r resource) bool {
+	return withoutVersion(e.Type) == r.Name+".created"
+}
+
+func firstOf(events []eventType, is func(eventType) bool) *eventType {
+	if i := slices.IndexFunc(events, is); i >= 0 {
+		return &events[i]
+	}
+	return nil
+}
+
+// withoutVersion is an event type without its last part: order.created.
+func withoutVersion(eventType string) string {
+	return strings.TrimSuffix(eventType, path.Ext(eventType))
 }
 
 // Callers are the names of the services that call this one.

@@ -15,13 +15,18 @@ const engine = 1
 func (d *service) digest() (string, error) {
 	own := *d.Service
 	own.Contract, own.Positions = nil, nil
+	announced := ""
+	if e := d.Announced(); e != nil {
+		announced = e.Type
+	}
 	declared := struct {
 		Module, Namespace, Registry, Platform string
 		Service                               any
 		Resource                              string
+		Announced                             string
 		CalleePorts                           []int
 		Mesh                                  meshInputs
-	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, nil, d.meshInputs()}
+	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, announced, nil, d.meshInputs()}
 	for _, c := range d.Callees {
 		declared.CalleePorts = append(declared.CalleePorts, c.Port)
 	}

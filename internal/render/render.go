@@ -9,6 +9,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -36,6 +37,23 @@ type Renderer struct {
 type Inputs struct {
 	// Resource is the noun of the seeded contract and store, such as greeting; empty for DefaultResource.
 	Resource string `json:"resource,omitempty"`
+	// Announces is the event type that creating the resource announces, empty for none. It is settled once, so that an event
+	// that is declared later is published by nothing before a person does it. Where nothing was recorded, it is the first
+	// that service.yaml names.
+	Announces *string `json:"announces,omitempty"`
+}
+
+// NewInputs are those of a new service with a resource, empty for DefaultResource, and published event types. Creating the
+// resource announces the event that says so, such as greeting.created.v1, or else the first.
+func NewInputs(service, resource string, publishes []string) Inputs {
+	announced := ""
+	created := cmp.Or(resource, DefaultResource(service)) + ".created"
+	if i := slices.IndexFunc(publishes, func(t string) bool { return withoutVersion(t) == created }); i >= 0 {
+		announced = publishes[i]
+	} else if len(publishes) > 0 {
+		announced = publishes[0]
+	}
+	return Inputs{Resource: resource, Announces: &announced}
 }
 
 // SeedInput is what Seeds makes a new service's declarations from.

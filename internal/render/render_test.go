@@ -269,23 +269,87 @@ func TestResourceMustBeAName(t *testing.T) {
 	}
 }
 
-func TestAnnouncedOnCreationAreTheEventsThatSaySo(t *testing.T) {
-	for _, test := range []struct{ publishes, want []string }{
-		{[]string{"order.created.v1", "order.cancelled.v1"}, []string{"order.created.v1"}},
-		{[]string{"invoice.issued.v1"}, []string{"invoice.issued.v1"}},
-		{[]string{"a.opened.v1", "a.closed.v1"}, []string{"a.opened.v1", "a.closed.v1"}},
+func TestCreationAnnouncesOneEventWhateverIsAddedLater(t *testing.T) {
+	for _, test := range []struct {
+		made, later []string
+		want        string
+	}{
+		{made: []string{"order.created.v1", "order.cancelled.v1"}, want: "order.created.v1"},
+		{made: []string{"order.cancelled.v1", "order.created.v2"}, want: "order.created.v2"},
+		{made: []string{"invoice.issued.v1"}, want: "invoice.issued.v1"},
+		{made: []string{"a.opened.v1", "a.closed.v1", "user.created.v1"}, want: "a.opened.v1"},
+		{made: []string{"invoice.issued.v1"}, later: []string{"order.paid.v1", "order.created.v1", "invoice.issued.v1"}, want: "invoice.issued.v1"},
+		{made: []string{"invoice.issued.v1"}, later: []string{"order.paid.v1", "invoice.issued.v2"}, want: "invoice.issued.v2"},
+		{made: []string{"invoice.issued.v1"}, later: []string{"order.paid.v1"}},
+		{later: []string{"order.created.v1"}},
 	} {
-		var d service
-		for _, name := range test.publishes {
+		d := service{inputs: NewInputs("orders", "", test.made)}
+		if test.later == nil {
+			test.later = test.made
+		}
+		for _, name := range test.later {
 			d.Publishes = append(d.Publishes, eventType{Type: name})
 		}
-		var got []string
-		for _, e := range d.Announced() {
-			got = append(got, e.Type)
+		got := ""
+		if e := d.Announced(); e != nil {
+			got = e.Type
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Error(diff)
+		if got != test.want {
+			t.Errorf("made with %v, now %v: announces %q, want %q", test.made, d.Publishes, got, test.want)
 		}
+	}
+}
+
+func TestEventsThatAreAddedLaterArePublishedByNobody(t *testing.T) {
+	for _, made := range [][]string{{"invoice.issued.v1"}, {"billing.created.v1"}, nil} {
+		p := newPlatform(t)
+		in := NewInputs("billing", "", made)
+		p.create("billing", spec.Options{Database: "postgres", Publishes: made}, in)
+		const handlers, declaration = "services/billing/internal/http/", "services/billing/service.yaml"
+		create, test := p.read(handlers+"create_billing.go"), p.read(handlers+"handler_test.go")
+		for _, added := range []string{"billing.paid.v1", "billing.cancelled.v1"} {
+			p.write("contracts/events/"+added+".json", `{"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}`)
+			edited, err := spec.Edit([]byte(p.read(declaration)), spec.AddPublished(added))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.write(declaration, string(edited))
+		}
+		p.sync("billing", in, nil)
+		if diff := cmp.Diff(create, p.read(handlers+"create_billing.go")); diff != "" {
+			t.Errorf("made with %v: %s", made, diff)
+		}
+		if now := p.read(handlers + "handler_test.go"); made != nil && test != now || strings.Contains(now, "Paid") {
+			t.Errorf("made with %v: %s", made, cmp.Diff(test, now))
+		}
+		if text := p.read("services/billing/api/events.gen.go"); !strings.Contains(text, "To publish one where it happens") {
+			t.Error(text)
+		}
+	}
+}
+
+// TestCachedStoreHidesWhatItDoesNotKnow: what a person adds to a store must not reach it past the cache unnoticed.
+func TestCachedStoreHidesWhatItDoesNotKnow(t *testing.T) {
+	p := newPlatform(t)
+	p.create("carts", spec.Options{Cache: "redis"}, Inputs{})
+	check := func() (messages []string) {
+		c := newChecked(t)
+		c.report = func(_ string, err error) { messages = append(messages, err.Error()) }
+		c.all(p)
+		return messages
+	}
+	if messages := check(); len(messages) > 0 {
+		t.Fatal(messages)
+	}
+	const store, handler = "services/carts/internal/store/store.go", "services/carts/internal/http/handler.go"
+	p.write(store, p.read(store)+"\nfunc (s *Store) Rename(_ context.Context, id, name string) error { s.carts[id] = Cart{ID: id, Name: name}; return nil }\n")
+	p.write(handler, strings.Replace(p.read(handler), "type Store interface {", "type Store interface {\n\tRename(ctx context.Context, id, name string) error", 1))
+	const want = "missing method Rename"
+	if messages := check(); !slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(m, want) }) {
+		t.Errorf("got %v, want %s", messages, want)
+	}
+	if text := p.read("services/carts/internal/store/cached.go"); !strings.Contains(text, "must call\n// Forget") {
+		t.Error(text)
 	}
 }
 
