@@ -5,7 +5,9 @@ package api
 
 import "time"
 
-// The types of the events that the service publishes or consumes.
+// The types of the events that the service publishes or consumes. To publish one where it happens, make it with
+// event.New(api.OrderCreatedV1Type, id, api.OrderCreatedV1{…}), and have the store publish it together with what it
+// tells of, as its method Create does.
 const (
 	OrderCreatedV1Type = "order.created.v1"
 	UserCreatedV1Type  = "user.created.v1"
