@@ -103,7 +103,7 @@ type Options struct {
 	Started func(*Service)
 
 	made        func(*Service) // is told of the service before it starts
-	install     bool // the process is all the service's: its telemetry, its memory
+	install     bool           // the process is all the service's: its telemetry, its memory
 	newConsumer func(*Service) (runner, error)
 }
 
