@@ -178,21 +178,11 @@ func (s *session) addDeclared(c *change, o owner, what addition, args []string) 
 	if err != nil {
 		return err
 	}
-	file := path.Join(o.service.Dir, spec.ServiceFile)
-	disk, err := s.Read(file)
+	edited, err := s.editDeclaration(c, o, changes)
 	if err != nil {
 		return err
 	}
-	edited, err := spec.Edit(disk.Content, changes...)
-	if err != nil {
-		return refuse(err)
-	}
-	action, err := s.edit(o, file, edited)
-	if err != nil {
-		return err
-	}
-	c.edits = append(c.edits, action)
-	service, err := spec.ParseService(file, edited)
+	service, err := spec.ParseService(path.Join(o.service.Dir, spec.ServiceFile), edited)
 	if err != nil {
 		return refuse(err)
 	}
@@ -200,6 +190,22 @@ func (s *session) addDeclared(c *change, o owner, what addition, args []string) 
 		c.seeds, err = s.schemas(c.before, o, service, edited)
 	}
 	return err
+}
+
+// editDeclaration plans the changes to service.yaml, and gives its text as it will be.
+func (s *session) editDeclaration(c *change, o owner, changes []spec.Change) ([]byte, error) {
+	file := path.Join(o.service.Dir, spec.ServiceFile)
+	disk, err := s.Read(file)
+	if err != nil {
+		return nil, err
+	}
+	edited, err := spec.Edit(disk.Content, changes...)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	action, err := s.edit(o, file, edited)
+	c.edits = append(c.edits, action)
+	return edited, err
 }
 
 // schemas are those to start from for the event types that have none yet.

@@ -134,7 +134,7 @@ writes the code, the deployment and the tests that follow, and never overwrites 
 		return usage("%w\nSee `%s --help`.", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		a.newCommand(), a.syncCommand(), a.addCommand(), a.removeCommand(), a.checkCommand(), a.undoCommand(), a.explainCommand(),
+		a.newCommand(), a.syncCommand(), a.addCommand(), a.removeCommand(), a.canaryCommand(), a.checkCommand(), a.undoCommand(), a.explainCommand(),
 		a.graphCommand(), a.upCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	a.teachCompletion(root)

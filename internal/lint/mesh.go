@@ -8,13 +8,10 @@ import (
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
-// stable is the version of the pods that are no canary.
-const stable = "v1"
-
 // mesh checks what only the mesh makes of a service's declaration.
 func (c *checks) mesh(s *spec.Service) {
-	if canary := s.Traffic.Canary; canary != nil && canary.Version == stable {
-		c.problems.Add(s.At("traffic.canary.version"), "call it v2", "the canary's version is %s, which is that of the other pods", stable)
+	if canary := s.Traffic.Canary; canary != nil && canary.Version == s.Traffic.Version {
+		c.problems.Add(s.At("traffic.canary.version"), "call it "+spec.NextVersion(s.Traffic.Version), "the canary's version is %s, which is that of the other pods", canary.Version)
 	}
 	for i, id := range s.Ingress {
 		if op := s.Contract.Operations[id]; op != nil && len(op.Security) > 0 && c.model.Issuer() == nil {

@@ -34,7 +34,34 @@ func principal(p *spec.Platform, namespace, account string) string {
 }
 
 // Stable is the version of the pods that are no canary.
-func (d *service) Stable() string { return "v1" }
+func (d *service) Stable() string { return d.Traffic.Version }
+
+// deployed is a version of the service that has pods.
+type deployed struct {
+	Version string
+	Name    string // of its Deployment
+	Tag     string // of its image; the first version is what is built
+}
+
+// Deployed are the service's versions, the one that answers requests first.
+func (d *service) Deployed() []deployed {
+	versions := []string{d.Stable()}
+	if d.Traffic.Canary != nil {
+		versions = append(versions, d.Traffic.Canary.Version)
+	}
+	var all []deployed
+	for _, v := range versions {
+		if v == "v1" {
+			all = append(all, deployed{v, d.Name, ""})
+		} else {
+			all = append(all, deployed{v, d.Name + "-" + v, ":" + v})
+		}
+	}
+	return all
+}
+
+// mirrors reports whether the canary gets copies of requests.
+func (d *service) mirrors() bool { return d.Traffic.Canary != nil && d.Traffic.Canary.Mirror > 0 }
 
 // inbound is a declared call as the callee sees it.
 type inbound struct {
@@ -43,6 +70,7 @@ type inbound struct {
 	Operations []*spec.Operation
 
 	contract *spec.Contract
+	mirror   bool
 }
 
 // Inbound are the declared calls to the service, by caller.
@@ -50,7 +78,7 @@ func (d *service) Inbound() []inbound {
 	var all []inbound
 	for _, name := range d.Callers() {
 		call := d.model.Service(name).Calls[d.Name]
-		all = append(all, inbound{call, name, declaredOperations(d.Contract, call.Operations), d.Contract})
+		all = append(all, inbound{call, name, declaredOperations(d.Contract, call.Operations), d.Contract, d.mirrors()})
 	}
 	return all
 }
@@ -71,7 +99,7 @@ func (i inbound) Grants() []grant { return grants(i.contract, i.Operations) }
 
 // Routes are how the mesh treats the caller's requests.
 func (i inbound) Routes() []route {
-	return routes(i.Caller, i.Operations, i.Timeout, retry{Attempts: i.Retry.Attempts - 1, PerTry: i.Retry.PerTry})
+	return routes(i.Caller, i.Operations, i.mirror, i.Timeout, retry{Attempts: i.Retry.Attempts - 1, PerTry: i.Retry.PerTry})
 }
 
 // grant lets requests in: any of the methods on any of the paths, but for some. It stands for exactly its operations, so
@@ -155,6 +183,7 @@ type route struct {
 	Matches []match
 	Timeout time.Duration
 	Retry   retry
+	Mirror  bool // the canary gets copies
 }
 
 // match is an operation as a route finds it.
@@ -163,22 +192,28 @@ type match struct {
 	Exact, Regex      string // the path: one of the two
 }
 
-// routes gives a route for the idempotent operations and one for the rest, or a single one where nothing is tried again.
-func routes(caller string, ops []*spec.Operation, timeout time.Duration, again retry) []route {
+// routes gives a route for the idempotent operations and one for the rest, or a single one where nothing is tried again. Where
+// the canary gets copies, those that only read have a route of their own.
+func routes(caller string, ops []*spec.Operation, mirror bool, timeout time.Duration, again retry) []route {
 	idempotent := route{Name: "idempotent", Caller: caller, Timeout: timeout, Retry: again}
 	idempotent.Retry.On = onNoAnswer
 	other := route{Name: "other", Caller: caller, Timeout: timeout, Retry: retry{Attempts: again.Attempts, On: onNotSent}}
 	if again.Attempts == 0 {
 		idempotent.Name, idempotent.Retry = "once", retry{}
 	}
+	read := idempotent
+	read.Name, read.Mirror = "read", true
 	for _, op := range ops {
-		if op.Idempotent() || again.Attempts == 0 {
+		switch {
+		case mirror && op.Safe():
+			read.Matches = append(read.Matches, newMatch(op))
+		case op.Idempotent() || again.Attempts == 0:
 			idempotent.Matches = append(idempotent.Matches, newMatch(op))
-		} else {
+		default:
 			other.Matches = append(other.Matches, newMatch(op))
 		}
 	}
-	all := slices.DeleteFunc([]route{idempotent, other}, func(r route) bool { return len(r.Matches) == 0 })
+	all := slices.DeleteFunc([]route{read, idempotent, other}, func(r route) bool { return len(r.Matches) == 0 })
 	for i := range all {
 		all[i].Name = cmp.Or(caller, "outside") + "-" + all[i].Name
 	}
@@ -207,7 +242,7 @@ func (d *service) OutsideGrants() []grant { return grants(d.Contract, d.outside(
 
 // OutsideRoutes are how the gateway treats requests: what is idempotent is tried again once.
 func (d *service) OutsideRoutes() []route {
-	return routes("", d.outside(), d.HTTP.Timeout, retry{Attempts: 1})
+	return routes("", d.outside(), d.mirrors(), d.HTTP.Timeout, retry{Attempts: 1})
 }
 
 // outsideRule is who may ask for some operations from outside: anybody, or who has a token with all of the scopes.

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -286,6 +287,24 @@ func TestCanaryGoesByHeaderThenByWeight(t *testing.T) {
 		subsets = append(subsets, at(t, s, "name"), at(t, s, "labels", "version"))
 	}
 	if diff := cmp.Diff([]any{"v1", "v1", "v2", "v2"}, subsets); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCopiesAreMadeOfWhatOnlyReads(t *testing.T) {
+	p := shopMesh(t, map[string]string{
+		"catalog": "ingress: [putProduct]\ntraffic: {canary: {version: v2, mirror: 20}}\n",
+		"orders":  "calls: {catalog: {operations: [getProduct, putProduct, createProduct]}}\n",
+	})
+	var got []string
+	for _, name := range []string{"catalog", "catalog-ingress"} {
+		for _, r := range at(t, meshOf(t, p, "catalog", "VirtualService", name), "spec", "http").([]any) {
+			if fields := r.(map[string]any); fields["mirrors"] != nil {
+				got = append(got, fmt.Sprint(fields["name"], at(t, r, "mirrors", 0, "destination", "subset"), at(t, r, "mirrors", 0, "percentage", "value")))
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"orders-readv220"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

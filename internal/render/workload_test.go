@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -168,6 +169,30 @@ run: {replicas: {min: 3, max: 9}, cpu: {request: 1, limit: 2}, memory: {request:
 		at(t, scaler, "spec", "minReplicas"), at(t, scaler, "spec", "maxReplicas"),
 	}
 	if diff := cmp.Diff([]any{8181, 8181, 1, "2Gi", 3, 9}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCanaryHasPodsOfItsOwn(t *testing.T) {
+	p := shopMesh(t, map[string]string{"catalog": "traffic: {version: v3, canary: {version: v4}}\n"})
+	var got []string
+	for _, o := range objects(t, p.read("services/catalog/deploy/workload.yaml")) {
+		switch o["kind"] {
+		case "Deployment":
+			template := at(t, o, "spec", "template")
+			got = append(got, fmt.Sprint("runs ", at(t, o, "metadata", "name"), at(t, o, "spec", "selector", "matchLabels"), at(t, template, "metadata", "labels", "version"),
+				" ", at(t, template, "spec", "containers", 0, "image")))
+		case "HorizontalPodAutoscaler":
+			got = append(got, fmt.Sprint("scales ", at(t, o, "metadata", "name"), " by ", at(t, o, "spec", "scaleTargetRef", "name")))
+		case "PodDisruptionBudget":
+			got = append(got, fmt.Sprint("keeps ", at(t, o, "spec", "selector", "matchLabels")))
+		}
+	}
+	want := []string{
+		"runs catalog-v3map[app:catalog version:v3]v3 ko.local/shop/catalog:v3", "runs catalog-v4map[app:catalog version:v4]v4 ko.local/shop/catalog:v4",
+		"scales catalog-v3 by catalog-v3", "scales catalog-v4 by catalog-v4", "keeps map[app:catalog]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }

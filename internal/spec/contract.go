@@ -50,6 +50,15 @@ func (o *Operation) Idempotent() bool {
 	return false
 }
 
+// Safe reports whether the operation only reads, by its method (RFC 9110, section 9.2.1).
+func (o *Operation) Safe() bool {
+	switch o.Method {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
+
 // Secured reports whether any operation asks for a token.
 func (c *Contract) Secured() bool {
 	for _, o := range c.Operations {

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Change is one edit of a service.yaml: a value to be set, or items to be in a list.
+// Change is one edit of a service.yaml: a value to be set, items to be in a list, or a key to be taken out.
 type Change struct {
-	path  []string
-	set   string // the value of the key at path
-	items []item // what the list at path must hold
+	path   []string
+	set    item   // the value of the key at path
+	items  []item // what the list at path must hold
+	remove bool   // the key at path, and keys around it that hold nothing else
 }
 
 // item is an item of a list: how it is written in one line, and its meaning.
@@ -65,10 +67,50 @@ func AddExternal(e External) Change {
 }
 
 // SetDatabase sets the kind of database.
-func SetDatabase(kind string) Change { return Change{path: []string{"database", "kind"}, set: kind} }
+func SetDatabase(kind string) Change { return setting(word(kind), "database", "kind") }
 
 // SetCache sets the kind of cache.
-func SetCache(kind string) Change { return Change{path: []string{"cache", "kind"}, set: kind} }
+func SetCache(kind string) Change { return setting(word(kind), "cache", "kind") }
+
+// SetVersion sets the version of the pods that answer requests.
+func SetVersion(version string) Change { return setting(word(version), "traffic", "version") }
+
+// SetCanary sets what is given of a canary: its weight, and all but the zero values.
+func SetCanary(c Canary) []Change {
+	var all []Change
+	add := func(i item, path ...string) {
+		all = append(all, setting(i, append([]string{"traffic", "canary"}, path...)...))
+	}
+	if c.Version != "" {
+		add(word(c.Version), "version")
+	}
+	add(number(c.Weight), "weight")
+	if c.Header != (Header{}) {
+		add(word(c.Header.Name), "header", "name")
+		add(item{strconv.Quote(c.Header.Value), c.Header.Value}, "header", "value")
+	}
+	if c.Mirror != 0 {
+		add(number(c.Mirror), "mirror")
+	}
+	return all
+}
+
+// SetCanaryWeight sets the share of the requests that the canary gets, in percent, which may be zero.
+func SetCanaryWeight(weight int) Change {
+	return setting(number(weight), "traffic", "canary", "weight")
+}
+
+// SetCanaryMirror sets the share of the requests that the canary gets a copy of, in percent, which may be zero.
+func SetCanaryMirror(share int) Change { return setting(number(share), "traffic", "canary", "mirror") }
+
+// RemoveCanary takes the canary out.
+func RemoveCanary() Change { return Change{path: []string{"traffic", "canary"}, remove: true} }
+
+func setting(i item, path ...string) Change { return Change{path: path, set: i} }
+
+func word(text string) item { return item{scalar(text), text} }
+
+func number(n int) item { return item{strconv.Itoa(n), n} }
 
 // ErrNotEdited means that a file is written in a way that Edit and AddOperation cannot change safely.
 var ErrNotEdited = errors.New("the file is written in a way that is not changed by machine")
@@ -94,6 +136,9 @@ func (c Change) apply(raw []byte) ([]byte, error) {
 	t, err := openText(raw, maxDeclaration)
 	if err != nil {
 		return nil, err
+	}
+	if c.remove {
+		return c.cut(t)
 	}
 	want, err := c.meaning(t.root)
 	if err != nil {
@@ -124,7 +169,7 @@ func (c Change) meaning(root *yaml.Node) (any, error) {
 	}
 	last := c.path[len(c.path)-1]
 	if c.items == nil {
-		m[last] = c.set
+		m[last] = c.set.value
 		return values, nil
 	}
 	list, ok := m[last].([]any)
@@ -158,12 +203,48 @@ func (c Change) splice(t *text) error {
 	return nil
 }
 
+// cut takes the key at the path out, and each key around it that then holds nothing, not even a comment.
+func (c Change) cut(t *text) ([]byte, error) {
+	values := map[string]any{}
+	if err := t.root.Decode(&values); err != nil {
+		return nil, fmt.Errorf("read the file's values: %w", err)
+	}
+	mappings, keys := []*yaml.Node{t.root}, []*yaml.Node{}
+	for _, name := range c.path {
+		key, value := lookup(mappings[len(mappings)-1], name)
+		if key == nil {
+			return t.raw, nil
+		}
+		keys, mappings = append(keys, key), append(mappings, value)
+	}
+	level := len(keys) - 1
+	for level > 0 && len(mappings[level].Content) == 2 && !t.commented(keys[level-1], mappings[level]) {
+		level--
+	}
+	m := values
+	for _, name := range c.path[:level] {
+		m = m[name].(map[string]any)
+	}
+	delete(m, c.path[level])
+	if level > 0 && len(m) == 0 && mappings[level].Style&yaml.FlowStyle == 0 {
+		outer := values
+		for _, name := range c.path[:level-1] {
+			outer = outer[name].(map[string]any)
+		}
+		outer[c.path[level-1]] = nil // a key without a value
+	}
+	if err := t.removeKey(mappings[level], keys[level]); err != nil {
+		return nil, err
+	}
+	return t.finish(values)
+}
+
 func (c Change) spliceValue(t *text, value *yaml.Node) error {
 	if c.items == nil {
-		if value.Value == c.set {
+		if value.Value == fmt.Sprint(c.set.value) {
 			return nil
 		}
-		return t.replace(value, scalar(c.set))
+		return t.replace(value, c.set.text)
 	}
 	var present []any
 	if err := value.Decode(&present); err != nil {
@@ -183,7 +264,7 @@ func (c Change) spliceValue(t *text, value *yaml.Node) error {
 func (c Change) rest(i int) value {
 	keys := c.path[i+1:]
 	if c.items == nil {
-		return value{keys: keys, flow: scalar(c.set)}
+		return value{keys: keys, flow: c.set.text}
 	}
 	items := make([]string, len(c.items))
 	for i, item := range c.items {

@@ -22,6 +22,10 @@ var edits = map[string][]Change{
 	"database":      {SetDatabase("postgres")},
 	"cache":         {SetCache("redis")},
 	"everything":    {SetDatabase("postgres"), SetCache("redis"), AddCall("catalog", "getProduct"), AddPublished("order.created.v1"), AddConsumed("payment.processed.v1"), AddExternal(External{Host: "a.b"}), AddIngress("getOrder")},
+	"canary":        SetCanary(Canary{Version: "v2", Weight: 10, Header: Header{Name: "x-canary", Value: "true"}, Mirror: 5}),
+	"canary-step":   {SetCanaryWeight(50), SetCanaryMirror(0)},
+	"promote":       {SetVersion("v2"), RemoveCanary()},
+	"abort":         {RemoveCanary()},
 	"nothing":       {AddCall("catalog"), AddPublished()},
 	"there-already": {AddCall("catalog", "getProduct"), SetDatabase("postgres"), AddPublished("order.created.v1"), AddExternal(External{Host: "a.b"})},
 }

@@ -31,6 +31,9 @@ var kinds = map[string]kind{
 		form: "use lower-case letters and digits, in words joined by hyphens, a letter first"},
 	"name": {pattern: whole(label), most: 63, what: "a DNS label",
 		form: "use lower-case letters, digits and hyphens, a letter first"},
+	// It ends the names of Deployments and is the tag of images.
+	"revision": {pattern: whole(label), most: 10, what: "a version's name",
+		form: "use lower-case letters, digits and hyphens, a letter first, such as v2"},
 	"domain": {pattern: whole(domain + `(\.` + domain + `)*`), most: 253, what: "a domain name",
 		form: "write lower-case words joined by dots, such as cluster.local"},
 	"host": {pattern: whole(domain + `(\.` + domain + `)+`), most: 253, what: "a fully qualified host name", refuse: refuseHost,

@@ -3,6 +3,7 @@ package spec
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -83,4 +84,14 @@ func (m *Model) Service(name string) *Service {
 		return nil
 	}
 	return m.Services[i]
+}
+
+// NextVersion is the version after another one: v2 after v1.
+func NextVersion(version string) string {
+	i := len(strings.TrimRight(version, "0123456789"))
+	n, err := strconv.Atoi(version[i:])
+	if err != nil {
+		return version + "-2"
+	}
+	return version[:i] + strconv.Itoa(n+1)
 }

@@ -46,7 +46,7 @@ func standard(name string) *Service {
 		Name: name, Owner: "platform", Summary: "The " + name + " service.", Dir: "services/orders",
 		HTTP:     HTTP{Port: 8080, Contract: "api/openapi.yaml", Timeout: 15 * time.Second},
 		Database: Database{"none"}, Cache: Cache{"none"},
-		Traffic: Traffic{Outlier: Outlier{5, 10 * time.Second, 30 * time.Second, 50}, Pool: Pool{100, 50, 1000}},
+		Traffic: Traffic{Version: "v1", Outlier: Outlier{5, 10 * time.Second, 30 * time.Second, 50}, Pool: Pool{100, 50, 1000}},
 		SLO:     SLO{99.9, Latency{99, 500 * time.Millisecond}, 30 * 24 * time.Hour},
 		Run:     Run{Replicas{2, 6}, Quantity{"50m", "500m"}, Quantity{"64Mi", "128Mi"}},
 	}
@@ -83,7 +83,7 @@ func TestWholeDeclarationIsRead(t *testing.T) {
 	want.Events = Events{[]string{"order.created.v1", "order.cancelled.v1"}, []string{"inventory.reserved.v1", "payment.processed.v1"}}
 	want.Externals = []External{{"api.psp.example", 443, "originate"}}
 	want.Ingress = []string{"createOrder", "getOrder"}
-	want.Traffic.Canary = &Canary{"v2", 10, Header{"x-canary", "true"}}
+	want.Traffic.Canary = &Canary{Version: "v2", Weight: 10, Header: Header{"x-canary", "true"}}
 	want.SLO.Latency.Under = 300 * time.Millisecond
 	if diff := cmp.Diff(want, parse(t, wholeService), withoutPlaces); diff != "" {
 		t.Error(diff)
@@ -98,7 +98,7 @@ func TestDefaultsThatDependOnOtherFields(t *testing.T) {
 	if got := s.Calls["d"].Retry.PerTry; got != 333*time.Millisecond {
 		t.Errorf("perTry of three attempts in 1s is %s", got)
 	}
-	if got := *s.Traffic.Canary; got != (Canary{"v2", 0, Header{"x-canary", "true"}}) {
+	if got := *s.Traffic.Canary; got != (Canary{Version: "v2", Header: Header{"x-canary", "true"}}) {
 		t.Errorf("canary without options is %+v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -120,6 +121,44 @@ func (t *text) insertFlow(n *yaml.Node, member string) error {
 	}
 	t.splice(at, at, ", "+member)
 	return nil
+}
+
+// removeKey takes a key and its value out of a mapping.
+func (t *text) removeKey(mapping, key *yaml.Node) error {
+	i := slices.Index(mapping.Content, key)
+	value := mapping.Content[i+1]
+	if mapping.Style&yaml.FlowStyle == 0 {
+		from, to := t.starts[key.Line-1], len(t.raw)
+		if end := t.blockEnd(key, value); end < len(t.starts) {
+			to = t.starts[end]
+		} else if key.Line > 1 { // the newline before it, where the file has none at its end
+			from -= len(t.newline)
+		}
+		t.splice(from, to, "")
+		return nil
+	}
+	from, to := t.offset(key), t.end(value)
+	switch {
+	case i+2 < len(mapping.Content):
+		to = t.offset(mapping.Content[i+2])
+	case i > 0:
+		from = t.end(mapping.Content[i-1])
+	}
+	if from < 0 || to < from {
+		return ErrNotEdited
+	}
+	t.splice(from, to, "")
+	return nil
+}
+
+// commented reports whether there is a comment on the lines of a key and its value.
+func (t *text) commented(key, value *yaml.Node) bool {
+	for i := key.Line - 1; i < t.blockEnd(key, value); i++ {
+		if strings.Contains(t.line(i), "#") {
+			return true
+		}
+	}
+	return false
 }
 
 // replace writes another value over a scalar.

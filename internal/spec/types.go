@@ -182,6 +182,8 @@ type External struct {
 
 // Traffic is how the mesh treats requests to the service.
 type Traffic struct {
+	// Version of the pods that answer requests, the value of their label version. What a canary is promoted to stands here.
+	Version string `yaml:"version" default:"v1" is:"revision"`
 	// Outlier ejects replicas that fail.
 	Outlier Outlier `yaml:"outlier"`
 	// Pool bounds the connections and requests to the service.
@@ -215,11 +217,14 @@ type Pool struct {
 // Canary sends a share of the traffic to another version.
 type Canary struct {
 	// Version that is tried out, the value of its pods' label.
-	Version string `yaml:"version" required:"true" is:"name" example:"v2"`
+	Version string `yaml:"version" required:"true" is:"revision" example:"v2"`
 	// Weight is the share of the requests that go to it, in percent.
 	Weight int `yaml:"weight" default:"0" range:"0..100"`
 	// Header sends requests that carry it to the canary, whatever the weight. Default: x-canary with the value "true".
 	Header Header `yaml:"header"`
+	// Mirror is the share of the requests, in percent, of which the canary gets a copy whose answer nobody sees. Only reading is
+	// copied (GET, HEAD, OPTIONS): anything else would be done twice.
+	Mirror int `yaml:"mirror" default:"0" range:"0..100"`
 }
 
 // Header is a request header and its exact value.

@@ -45,7 +45,7 @@ func shop(t testing.TB) (*spec.Model, []plan.File) {
 		"go.mod":        "module example.com/shop\n",
 		"platform.yaml": "name: shop\ntrustDomain: shop.local\ngateway: {hosts: [shop.example.com, www.shop.example.com]}\n",
 		"services/catalog/service.yaml": "name: catalog\ningress: [listProducts, getProduct, createProduct, putProduct]\ndatabase: {kind: postgres}\ncache: {kind: redis}\n" +
-			"events: {publishes: [product.created.v1]}\n",
+			"events: {publishes: [product.created.v1]}\ntraffic: {canary: {version: v2, weight: 10, mirror: 5}}\n",
 		"services/catalog/api/openapi.yaml": catalogContract,
 		"services/orders/service.yaml": "name: orders\ncalls:\n  catalog: {operations: [getProduct, createProduct], timeout: 800ms, retry: {attempts: 2, perTry: 300ms}}\n  users: {operations: [getPerson]}\n" +
 			"externals: [{host: a.example}, {host: b.example, port: 6514, tls: passthrough}, {host: c.example, port: 8080, tls: none}]\nevents: {consumes: [product.created.v1]}\n",
@@ -108,6 +108,7 @@ const (
 	routeKind  = "kind: VirtualService"
 	ruleKind   = "kind: DestinationRule"
 	ordersCall = "- name: orders-idempotent\n"
+	ordersRead = "- name: orders-read\n"
 	ordersPost = "- name: orders-other\n"
 	gateway    = "namespace: istio-ingress"
 )
@@ -154,11 +155,16 @@ var faults = []fault{
 	{what: "subset of no pods", file: usersMesh, after: ruleKind, old: "version: v1", new: "version: v3", want: "the subset v1 is of pods with app: users, version: v3, and there are none"},
 	{what: "wrong port", file: usersMesh, after: routeKind, old: "number: 8080", new: "number: 80", want: "users.shop.svc.cluster.local has no port 80"},
 	{what: "wrong port name in the Service", file: catalogLoad, after: "kind: Service\n", old: "- name: http\n", new: "- name: web\n", want: "has no port named http, so the mesh would not read its requests"},
+	{what: "weights that do not add up", file: catalogMesh, after: routeKind, old: "weight: 90", new: "weight: 80", want: "add up to 90, not 100"},
+	{what: "weights that are not the declared ones", file: catalogMesh, after: routeKind, old: "          weight: 90\n        - destination:\n            host: catalog.shop.svc.cluster.local\n            subset: v2\n            port:\n              number: 8080\n          weight: 10", new: "          weight: 10\n        - destination:\n            host: catalog.shop.svc.cluster.local\n            subset: v2\n            port:\n              number: 8080\n          weight: 90", want: "the canary gets 90 %"},
+	{what: "copies of what writes", file: catalogMesh, after: ordersPost, old: "      timeout: 800ms", new: "      mirrors:\n        - destination:\n            host: catalog.shop.svc.cluster.local\n            subset: v2\n            port:\n              number: 8080\n      timeout: 800ms", want: "createProduct would be done twice"},
+	{what: "copies of other share than declared", file: catalogMesh, after: ordersRead, old: "            value: 5\n", new: "            value: 50\n", want: "the canary gets a copy of 50 %"},
+	{what: "canary's header forgotten", file: catalogMesh, after: routeKind, old: "x-canary:", new: "x-canaries:", others: true, want: "to the canary by its header"},
 	{what: "retryOn missing", file: usersMesh, after: ordersCall, old: "        retryOn: connect-failure,refused-stream,reset-before-request,gateway-error\n", new: "", want: "does not say when a request is sent again"},
 	{what: "retries missing", file: usersMesh, after: ordersCall, old: "      retries:\n        attempts: 1\n        perTryTimeout: 500ms\n        retryOn: connect-failure,refused-stream,reset-before-request,gateway-error\n", new: "", want: "does not say how often a request is sent"},
 	{what: "retry of a POST on 5xx", file: catalogMesh, after: ordersPost, old: "retryOn: connect-failure,refused-stream", new: "retryOn: connect-failure,refused-stream,gateway-error", want: "createProduct is not idempotent (POST)"},
 	{what: "Istio's default retries for the rest", file: istiod, old: "defaultHttpRetryPolicy:\n    attempts: 0", new: "defaultHttpRetryPolicy:\n    attempts: 2", want: "defaultHttpRetryPolicy must say attempts: 0"},
-	{what: "timeout too short for its attempts", file: catalogMesh, after: ordersCall, old: "timeout: 800ms", new: "timeout: 500ms", want: "has 500ms in all, but its 2 attempts of 300ms each need 600ms"},
+	{what: "timeout too short for its attempts", file: catalogMesh, after: ordersRead, old: "timeout: 800ms", new: "timeout: 500ms", want: "has 500ms in all, but its 2 attempts of 300ms each need 600ms"},
 	{what: "timeout that is not the declared one", file: catalogMesh, after: ordersPost, old: "timeout: 800ms", new: "timeout: 8s", want: "createProduct may take 8s"},
 	{what: "timeout missing", file: catalogMesh, after: ordersPost, old: "      timeout: 800ms", new: "     ", want: "has no timeout"},
 	{what: "route of one operation dropped", file: usersMesh, after: ordersCall, old: `regex: "/v1/people/[^/]+"`, new: `regex: "/v1/persons/[^/]+"`, want: "no route to users is for getPerson of orders"},

@@ -144,6 +144,30 @@ func (c *checks) treated(s *spec.Service, o *object.Object, r *networking.HTTPRo
 		c.add(at("retries", "perTryTimeout"), "an attempt at %s has %s by the route %s, but %s is declared", want.op.ID, r.Retries.PerTryTimeout.AsDuration(), r.Name, want.perTry)
 	}
 	c.shares(s, o, r, at)
+	c.copies(s, r, want.op, at)
+}
+
+// copies checks that the canary gets copies of what is only read, as many as declared.
+func (c *checks) copies(s *spec.Service, r *networking.HTTPRoute, op *spec.Operation, at func(...any) spec.Position) {
+	share, wanted := 0.0, 0.0
+	if r.Mirror != nil {
+		share = 100
+	}
+	for _, m := range r.Mirrors {
+		share = 100
+		if m.Percentage != nil {
+			share = m.Percentage.Value
+		}
+	}
+	if canary := s.Traffic.Canary; canary != nil && op.Safe() {
+		wanted = float64(canary.Mirror)
+	}
+	switch {
+	case share > 0 && !op.Safe():
+		c.add(at("mirrors"), "%s would be done twice: the canary gets copies of it by the route %s", op.ID, r.Name)
+	case share != wanted:
+		c.add(at("mirrors"), "the canary gets a copy of %g %% of %s by the route %s, but traffic.canary.mirror is %g", share, op.ID, r.Name, wanted)
+	}
 }
 
 // shares checks where a route leads: to the service itself, and to its canary the declared share.
