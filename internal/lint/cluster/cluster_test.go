@@ -1,6 +1,9 @@
 package cluster_test
 
 import (
+	"flag"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -250,6 +253,47 @@ func BenchmarkCheck(b *testing.B) {
 	for b.Loop() {
 		if problems := cluster.Check(m, files); len(problems) > 0 {
 			b.Fatal(problems)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the table of faults into docs/mesh.md")
+
+// TestDocumentListsTheFaults keeps the table in docs/mesh.md.
+func TestDocumentListsTheFaults(t *testing.T) {
+	const begin, end, file = "<!-- faults -->\n", "<!-- /faults -->\n", "../../../docs/mesh.md"
+	m, files := shop(t)
+	var found, unfound strings.Builder
+	for _, f := range faults {
+		if f.want == "" {
+			fmt.Fprintf(&unfound, "- %s (`%s`)\n", f.what, f.file)
+			continue
+		}
+		for _, p := range check(m, f.apply(t, files)) {
+			if strings.Contains(p.Message, f.want) {
+				fmt.Fprintf(&found, "| %s | %s |\n", f.what, strings.NewReplacer("|", "\\|", "*", "\\*", "<", "&lt;").Replace(strings.Join(strings.Fields(p.Message), " ")))
+				break
+			}
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begun := strings.Cut(string(text), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !begun || !ended {
+		t.Fatalf("docs/mesh.md has no place for the faults: %s%s", begin, end)
+	}
+	want := before + begin + "\n| fault | what `scaffold check` says |\n|---|---|\n" + found.String() +
+		"\nOf these, it says nothing, and only traffic can tell:\n\n" + unfound.String() + "\n" + end + after
+	switch {
+	case want == string(text):
+	case !*update:
+		t.Error("the faults in docs/mesh.md are not those of the test: run go test ./internal/lint/cluster -run Document -update")
+	default:
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

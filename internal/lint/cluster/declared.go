@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -41,6 +42,14 @@ type request struct{ from, method, path, port string }
 
 func (r request) String() string {
 	return fmt.Sprintf("%s: %s %s on port %s", r.from, r.method, r.path, r.port)
+}
+
+// inOrder are the keys by their text.
+func inOrder[K interface {
+	comparable
+	fmt.Stringer
+}, V any](m map[K]V) []K {
+	return slices.SortedFunc(maps.Keys(m), func(a, b K) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // wanted are the requests that may come to a service, with the operation that each is, or nil.
@@ -107,7 +116,7 @@ func (c *checks) inbound(s *spec.Service) {
 			}
 		}
 	})
-	for r := range wanted {
+	for _, r := range inOrder(wanted) {
 		if !seen[r] {
 			c.add(c.at(policy, s), "nothing lets in %s, which is declared", r)
 		}
@@ -119,7 +128,8 @@ func (c *checks) shadowed(s *spec.Service, granted *spec.Operation, from string,
 	if granted == nil {
 		return
 	}
-	for _, op := range s.Contract.Operations {
+	for _, id := range slices.Sorted(maps.Keys(s.Contract.Operations)) {
+		op := s.Contract.Operations[id]
 		r := request{from, op.Method, template(op.Path), strconv.Itoa(s.HTTP.Port)}
 		if _, declared := wanted[r]; !declared && op.Method == granted.Method && spec.Shadows(op.Path, granted.Path) && !slices.Contains(to.NotPaths, r.path) {
 			c.add(at, "the path of %s also lets in %s, which is not declared: %s", granted.ID, op.ID, r)
@@ -224,7 +234,7 @@ func (c *checks) outbound(s *spec.Service) {
 			}
 		}
 	})
-	for name := range wanted {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		c.add(c.at(own, s, "spec", "egress"), "the sidecar of %s does not know %s, which is declared", s.Name, name)
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,7 +190,8 @@ func (c *checks) gateway() {
 					continue
 				}
 				seen[e] = seen[e] || !slices.Contains(to.GetNotPaths(), r.path)
-				for _, op := range granted.service.Contract.Operations {
+				for _, id := range slices.Sorted(maps.Keys(granted.service.Contract.Operations)) {
+					op := granted.service.Contract.Operations[id]
 					other := entry{op.Method, template(op.Path), who}
 					if _, declared := wanted[other]; !declared && op.Method == e.method && spec.Shadows(op.Path, granted.op.Path) && !slices.Contains(to.GetNotPaths(), other.path) {
 						c.add(at, "the path of %s also lets in %s of %s, which is not declared: %s", granted.op.ID, op.ID, granted.service.Name, other)
@@ -198,8 +200,8 @@ func (c *checks) gateway() {
 			}
 		}
 	})
-	for e, granted := range wanted {
-		if s := granted.service; !seen[e] {
+	for _, e := range inOrder(wanted) {
+		if s := wanted[e].service; !seen[e] {
 			c.add(c.at(c.find("AuthorizationPolicy", gatewayNamespace, s.Name+"-ingress"), s), "the gateway does not let in %s, which %s declares", e, s.Name)
 		}
 	}
@@ -229,7 +231,7 @@ func holder(rule *security.Rule) string {
 	if len(principals) == 0 && len(scopes) == 0 {
 		return "anybody"
 	}
-	return with("a token of "+strings.Join(principals, " or "), scopes)
+	return with("a token of "+strings.Join(anyOf(principals, "anybody"), " or "), scopes)
 }
 
 func (c *checks) gatewayHosts(o *object.Object, to *security.Operation, at spec.Position) {
@@ -321,8 +323,8 @@ func (c *checks) stores() {
 				c.add(o.At("spec", "rules", i), "%s lets anybody in", o)
 			}
 		})
-		for r, s := range wanted {
-			if !seen[r] {
+		for _, r := range inOrder(wanted) {
+			if s := wanted[r]; !seen[r] {
 				c.add(s.At("name"), "nothing lets %s open %s, which it declares", s.Name, name)
 			}
 		}
