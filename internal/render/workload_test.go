@@ -13,6 +13,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/config"
 	"github.com/trellis-mesh/trellis/internal/lint"
+	"github.com/trellis-mesh/trellis/internal/lint/cluster"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
@@ -194,5 +195,36 @@ func TestCanaryHasPodsOfItsOwn(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestClusterTakesWhatIsRendered(t *testing.T) {
+	golden, _ := goldenPlatform(t)
+	pairwise, _ := pairwisePlatform(t)
+	for name, p := range map[string]*platform{
+		"golden": golden, "pairwise": pairwise,
+		"shop": shopMesh(t, map[string]string{
+			"catalog": "ingress: [listProducts, getProduct, putProduct, deleteProduct, getPrice]\nhttp: {port: 8181}\n" +
+				"traffic: {version: v2, canary: {version: v3, weight: 40, mirror: 3}, outlier: {maxEjected: 0}}\n",
+			"orders": "calls: {catalog: {operations: [getProduct, putPrice, deleteProduct], retry: {attempts: 1}}}\nexternals: [{host: a.example}, {host: a.example, port: 8443, tls: passthrough}]\n",
+			"pages":  "calls: {catalog: {operations: [createProduct, searchProducts]}}\nexternals: [{host: a.example}, {host: a.example, port: 8080, tls: none}]\n",
+			"users":  "http: {port: 8282}\n",
+		}),
+	} {
+		m := p.model()
+		files, err := p.r.Platform(m.Platform, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, service := range m.Services { // whose callers came after them
+			more, err := p.r.Service(m, service.Name, Inputs{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, more...)
+		}
+		for _, problem := range cluster.Check(m, files) {
+			t.Errorf("%s: %s", name, problem)
+		}
 	}
 }
