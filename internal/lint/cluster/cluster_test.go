@@ -150,6 +150,7 @@ var faults = []fault{
 	{what: "Sidecar knows an undeclared service", file: usersMesh, after: "kind: Sidecar", old: "egress:\n    - hosts:\n", new: "egress:\n    - hosts:\n        - ./catalog.shop.svc.cluster.local\n", want: "the sidecar of users knows ./catalog.shop.svc.cluster.local, which nothing declares"},
 	{what: "Sidecar forgets a callee", file: ordersMesh, after: "kind: Sidecar", old: "        - ./users.shop.svc.cluster.local # calls.users\n", new: "", want: "the sidecar of orders does not know ./users.shop.svc.cluster.local"},
 	{what: "network closed to a caller", file: "services/users/deploy/workload.yaml", after: "kind: NetworkPolicy", old: "app: orders", new: "app: catalog", want: "the network lets in no connection from orders to users"},
+	{what: "network open to an undeclared caller", file: catalogLoad, after: "kind: NetworkPolicy", old: "app: orders", new: "app: users", want: `the network connects catalog with "users", which nothing declares`},
 
 	// How requests are sent.
 	{what: "host that is no FQDN", file: usersMesh, after: routeKind, old: "host: users.shop.svc.cluster.local", new: "host: users", want: "the host users is a short name"},

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
-
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
 
@@ -237,40 +235,6 @@ func (c *checks) outbound(s *spec.Service) {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		c.add(c.at(own, s, "spec", "egress"), "the sidecar of %s does not know %s, which is declared", s.Name, name)
 	}
-}
-
-// network checks that the network lets through what the mesh does, between services.
-func (c *checks) network(s *spec.Service) {
-	ns := c.model.Platform.Namespace
-	peers := func(caller, callee *spec.Service) {
-		in, out := false, false
-		each(c, func(o *object.Object, p *networkingv1.NetworkPolicy) {
-			if o.Namespace != ns {
-				return
-			}
-			if holds(map[string]string{"app": callee.Name}, p.Spec.PodSelector.MatchLabels) {
-				in = in || slices.ContainsFunc(p.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return names(r.From, caller.Name) })
-			}
-			if holds(map[string]string{"app": caller.Name}, p.Spec.PodSelector.MatchLabels) {
-				out = out || slices.ContainsFunc(p.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return names(r.To, callee.Name) })
-			}
-		})
-		if !in {
-			c.add(c.at(c.find("NetworkPolicy", ns, callee.Name), callee), "the network lets in no connection from %s to %s, which is declared", caller.Name, callee.Name)
-		}
-		if !out {
-			c.add(c.at(c.find("NetworkPolicy", ns, caller.Name), caller), "the network lets out no connection from %s to %s, which is declared", caller.Name, callee.Name)
-		}
-	}
-	for _, callee := range c.model.Callees(s.Name) {
-		peers(s, callee)
-	}
-}
-
-func names(peers []networkingv1.NetworkPolicyPeer, app string) bool {
-	return slices.ContainsFunc(peers, func(p networkingv1.NetworkPolicyPeer) bool {
-		return p.PodSelector != nil && p.NamespaceSelector == nil && p.PodSelector.MatchLabels["app"] == app
-	})
 }
 
 // external checks that a declared host outside the mesh is known to it, on the port that programs use.

@@ -1,0 +1,87 @@
+package cluster
+
+import (
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/trellis-mesh/trellis/internal/lint/object"
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// network checks that the network lets through what the mesh does, between services.
+func (c *checks) network(s *spec.Service) {
+	ns := c.model.Platform.Namespace
+	peers := func(caller, callee *spec.Service) {
+		in, out := false, false
+		each(c, func(o *object.Object, p *networkingv1.NetworkPolicy) {
+			if o.Namespace != ns {
+				return
+			}
+			if holds(map[string]string{"app": callee.Name}, p.Spec.PodSelector.MatchLabels) {
+				in = in || slices.ContainsFunc(p.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return names(r.From, caller.Name) })
+			}
+			if holds(map[string]string{"app": caller.Name}, p.Spec.PodSelector.MatchLabels) {
+				out = out || slices.ContainsFunc(p.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return names(r.To, callee.Name) })
+			}
+		})
+		if !in {
+			c.add(c.at(c.find("NetworkPolicy", ns, callee.Name), callee), "the network lets in no connection from %s to %s, which is declared", caller.Name, callee.Name)
+		}
+		if !out {
+			c.add(c.at(c.find("NetworkPolicy", ns, caller.Name), caller), "the network lets out no connection from %s to %s, which is declared", caller.Name, callee.Name)
+		}
+	}
+	for _, callee := range c.model.Callees(s.Name) {
+		peers(s, callee)
+	}
+	c.strangers(s)
+}
+
+// strangers notes services that the network connects with this one though nothing declares it.
+func (c *checks) strangers(s *spec.Service) {
+	var callers, callees []string
+	for _, caller := range c.model.Callers(s.Name) {
+		callers = append(callers, caller.Name)
+	}
+	for _, callee := range c.model.Callees(s.Name) {
+		callees = append(callees, callee.Name)
+	}
+	switch issuer := c.model.Issuer(); {
+	case issuer == s:
+		for _, other := range c.model.Services {
+			if other.Contract.Secured() {
+				callers = append(callers, other.Name)
+			}
+		}
+	case issuer != nil && s.Contract.Secured():
+		callees = append(callees, issuer.Name)
+	}
+	each(c, func(o *object.Object, p *networkingv1.NetworkPolicy) {
+		if o.Namespace != c.model.Platform.Namespace || !holds(map[string]string{"app": s.Name}, p.Spec.PodSelector.MatchLabels) {
+			return
+		}
+		check := func(peers []networkingv1.NetworkPolicyPeer, declared []string, direction string, i int) {
+			for _, peer := range peers {
+				if peer.PodSelector == nil || peer.NamespaceSelector != nil {
+					continue
+				}
+				if app := peer.PodSelector.MatchLabels["app"]; !slices.Contains(declared, app) {
+					c.add(o.At("spec", direction, i), "the network connects %s with %q, which nothing declares", s.Name, app)
+				}
+			}
+		}
+		for i, rule := range p.Spec.Ingress {
+			check(rule.From, callers, "ingress", i)
+		}
+		for i, rule := range p.Spec.Egress {
+			check(rule.To, callees, "egress", i)
+		}
+	})
+}
+
+func names(peers []networkingv1.NetworkPolicyPeer, app string) bool {
+	return slices.ContainsFunc(peers, func(p networkingv1.NetworkPolicyPeer) bool {
+		return p.PodSelector != nil && p.NamespaceSelector == nil && p.PodSelector.MatchLabels["app"] == app
+	})
+}
