@@ -23,7 +23,7 @@ type RemoteOptions struct {
 	// before it signs with it.
 	Every time.Duration
 	// AtMost is how soon the keys may be fetched again because a token names one that is not known, or because fetching them
-	// failed; 5 s.
+	// failed; 5 s. Before the first key is there it is 100 ms.
 	AtMost time.Duration
 	// Timeout of one fetch; 3 s.
 	Timeout time.Duration
@@ -73,7 +73,7 @@ func (r *Remote) Run(ctx context.Context) error {
 	for {
 		wait := r.opt.Every
 		if r.fetch(ctx) != nil {
-			wait = min(r.opt.AtMost, r.opt.Every)
+			wait = min(r.gap(), r.opt.Every)
 		}
 		// Not all replicas at once.
 		timer := time.NewTimer(wait - time.Duration(rand.Float64()*float64(wait)/10)) //nolint:gosec // spreads load, guards no secret
@@ -105,8 +105,22 @@ func (r *Remote) known(ctx context.Context, id string) (*Key, error) {
 	return keys.Key(ctx, id)
 }
 
-// fetchSoon fetches unless somebody just has; who comes while another fetches waits for that.
+// withoutKeys is the time between two attempts as long as there has never been a key: services that start together are ready
+// in any order, and without keys nobody is let in.
+const withoutKeys = 100 * time.Millisecond
+
+// gap is how soon after an attempt there may be another.
+func (r *Remote) gap() time.Duration {
+	if r.keys.Load() == nil {
+		return min(withoutKeys, r.opt.AtMost)
+	}
+	return r.opt.AtMost
+}
+
+// fetchSoon fetches unless somebody just has; who comes while another fetches waits for that. As long as there has never been
+// a key it waits until it may try again.
 func (r *Remote) fetchSoon(ctx context.Context) error {
+	came := time.Now()
 	select {
 	case r.fetching <- struct{}{}:
 	case <-ctx.Done():
@@ -114,10 +128,19 @@ func (r *Remote) fetchSoon(ctx context.Context) error {
 	}
 	defer func() { <-r.fetching }()
 	r.mu.Lock()
-	recently := time.Since(r.last) < r.opt.AtMost
+	rest, tried := r.gap()-time.Since(r.last), r.last.After(came)
 	r.mu.Unlock()
-	if recently {
+	if tried || rest > 0 && r.keys.Load() != nil {
 		return nil
+	}
+	if rest > 0 {
+		timer := time.NewTimer(rest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	// The keys are everyone's: that this request is given up is no reason to do without.
 	r.get(context.WithoutCancel(ctx)) //nolint:errcheck // it was logged, and what matters is whether the key is there now

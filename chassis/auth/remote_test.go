@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -94,6 +95,54 @@ func TestRemoteWithoutAnyKeysSaysSo(t *testing.T) {
 	p.answerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 	if _, err := newRemote(t, p.URL, time.Hour).Key(t.Context(), "a"); !errors.Is(err, ErrNoKeys) {
 		t.Errorf("error %v, want %v", err, ErrNoKeys)
+	}
+}
+
+// Services that start together are ready in any order: the first attempt may come before the issuer listens.
+func TestRemoteTriesAgainUntilItHasKeys(t *testing.T) {
+	key := newKey(t, noon)
+	p := publish(t, key)
+	p.answerWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	r := newRemote(t, p.URL, time.Hour)
+	if err := r.fetch(t.Context()); err == nil {
+		t.Fatal("fetched from a source that is away")
+	}
+	p.serve(t, key)
+	if _, err := r.Key(t.Context(), key.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Key(t.Context(), "made up"); !errors.Is(err, ErrUnknownKey) {
+		t.Error(err)
+	}
+	if n := p.fetches.Load(); n != 2 {
+		t.Errorf("%d fetches; once there are keys, a made-up one is not looked for at once", n)
+	}
+}
+
+// Who waited while another asked in vain does not ask again.
+func TestRemoteAsksOnceForAllThatWait(t *testing.T) {
+	p := publish(t, newKey(t, noon))
+	release := make(chan struct{})
+	p.answerWith(func(w http.ResponseWriter, _ *http.Request) { <-release; w.WriteHeader(http.StatusServiceUnavailable) })
+	r := newRemote(t, p.URL, time.Hour)
+	const waiting = 20
+	var asking sync.WaitGroup
+	var come atomic.Int64
+	for range waiting {
+		asking.Go(func() {
+			come.Add(1)
+			if _, err := r.Key(t.Context(), "a"); !errors.Is(err, ErrNoKeys) {
+				t.Error(err)
+			}
+		})
+	}
+	for come.Load() < waiting || p.fetches.Load() == 0 {
+		runtime.Gosched()
+	}
+	close(release)
+	asking.Wait()
+	if n := p.fetches.Load(); n > 3 {
+		t.Errorf("%d fetches for %d that waited", n, waiting)
 	}
 }
 
