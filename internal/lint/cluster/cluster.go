@@ -239,10 +239,24 @@ func (c *checks) kustomizations() {
 			c.add(o.At(), "no kustomization lists %s, so it would not be applied", path.Base(o.File))
 		}
 	}
-	base := "mesh/base"
-	if folders[base] && !listed[base] {
-		c.add(spec.Position{File: base + "/kustomization.yaml", Line: 1, Column: 1}, "no environment has %s in its kustomization", base)
+	for _, k := range c.contents.Kustomizations {
+		if dir := path.Dir(k.File); path.Dir(dir) == "mesh/environments" && !c.leads(dir, map[string]bool{}) {
+			c.add(k.At(), "%s does not lead to %s, so the mesh would let everything through", dir, baseFolder)
+		}
 	}
+}
+
+// baseFolder holds what every environment needs.
+const baseFolder = "mesh/base"
+
+// leads reports whether the kustomization in a folder has the base, by itself or by others.
+func (c *checks) leads(dir string, seen map[string]bool) bool {
+	if dir == baseFolder || seen[dir] {
+		return dir == baseFolder
+	}
+	seen[dir] = true
+	i := slices.IndexFunc(c.contents.Kustomizations, func(k *object.Kustomization) bool { return path.Dir(k.File) == dir })
+	return i >= 0 && slices.ContainsFunc(c.contents.Kustomizations[i].Resources, func(entry string) bool { return c.leads(path.Join(dir, entry), seen) })
 }
 
 // principal is a service account as policies write it.

@@ -68,7 +68,7 @@ func (c *checks) strict() {
 }
 
 func baseFile(name string) spec.Position {
-	return spec.Position{File: "mesh/base/" + name, Line: 1, Column: 1}
+	return spec.Position{File: baseFolder + "/" + name, Line: 1, Column: 1}
 }
 
 // nothing checks that nothing is let in anywhere but by a policy of its own.
