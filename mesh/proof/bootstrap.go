@@ -3,6 +3,8 @@ package proof
 import (
 	"encoding/json"
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // identityHeader names the metadata of gRPC in which a proxy says who it is. In a cluster its token says it.
@@ -38,6 +40,10 @@ func (p *pod) bootstrap(s sockets) ([]byte, error) {
 			},
 		},
 		"static_resources": object{"clusters": []object{grpcCluster("xds-grpc", s.xds), grpcCluster("sds-grpc", s.sds)}},
+		// Redirection leaves alone what carries the mark: see namespace.redirect.
+		"cluster_manager": object{"upstream_bind_config": object{"socket_options": []object{
+			{"level": unix.SOL_SOCKET, "name": unix.SO_MARK, "int_value": envoyMark, "state": "STATE_PREBIND"},
+		}}},
 		// Istio's bootstrap has it too; listeners for HBONE need it.
 		"bootstrap_extensions": []object{{
 			"name":         "envoy.bootstrap.internal_listener",

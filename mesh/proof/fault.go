@@ -2,6 +2,7 @@ package proof
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,7 +30,7 @@ var faults = []fault{
 	{"mTLS is not offered", meshTemplate, "mode: ISTIO_MUTUAL", "mode: DISABLE"},
 	{"every path is let in", meshTemplate, "{{- range .Grant.Paths}}\n              - {{yamlString .}}", "{{- range .Grant.Paths}}\n              - \"/*\""},
 	{"every method is let in", meshTemplate, "methods: [{{join \", \" .Grant.Methods}}]", "methods: [\"*\"]"},
-	{"paths of other operations are not excepted", meshTemplate, "notPaths:", "ports: [\"{{$.Port}}\"] #"},
+	{"paths of other operations are not excepted", meshTemplate, "{{- with .Grant.Except}}", "{{- with false}}"},
 	{"callers are of another namespace", meshTemplate, "- {{$s.Principal $ns .Caller}}", "- {{$s.Principal \"default\" .Caller}}"},
 	{"metrics are let in on the API's port", meshTemplate, "ports: [\"{{.AdminPort}}\"]", "ports: [\"{{$port}}\"]"},
 	{"sidecars know all services", meshTemplate, "- {{.Host}} # {{.Declared}}", "- \"*/*\" # {{.Host}} {{.Declared}}"},
@@ -41,16 +42,14 @@ var faults = []fault{
 	{"routes are for another port", meshTemplate, "          port: {{$.Service.HTTP.Port}}", "          port: 9999"},
 	{"retryOn is missing", meshTemplate, "        retryOn: {{.Retry.On}}\n", ""},
 	{"POST is sent again after 5xx", meshTemplate, "retryOn: {{.Retry.On}}", "retryOn: connect-failure,gateway-error"},
-	{"retries are not spelled out", meshTemplate, "      retries:\n        attempts: {{.Retry.Attempts}}\n{{- if .Retry.Attempts}}", "{{- if .Retry.Attempts}}\n      retries:\n        attempts: {{.Retry.Attempts}}"},
 	{"attempts have no limit of their own", meshTemplate, "        perTryTimeout: {{time .}}\n", ""},
 	{"calls have no timeout", meshTemplate, "      timeout: {{time .Timeout}}{{with .Comment}} # {{.}}{{end}}\n", ""},
 	{"all callers share a route", meshTemplate, "          sourceLabels:\n            app: {{.}}\n", ""},
-	{"the canary's weights are swapped", meshTemplate, "weight: {{sub 100 .Weight}}", "weight: {{.Weight}}"},
+	{"the stable version has the canary's weight", meshTemplate, "weight: {{sub 100 .Weight}}", "weight: {{.Weight}}"},
 	{"the canary's header is not looked at", meshTemplate, "exact: {{yamlString .Value}}", "exact: {{yamlString (print .Value \"!\")}}"},
 	{"failing replicas stay", meshTemplate, "consecutive5xxErrors: {{.Traffic.Outlier.Consecutive5xx}}", "consecutive5xxErrors: 0"},
-	{"the pool has no bounds", meshTemplate, "maxConnections: {{.Traffic.Pool.Connections}}", "maxConnections: 10000"},
+	{"any number of requests may wait", meshTemplate, "http1MaxPendingRequests: {{.Traffic.Pool.Pending}}", "http1MaxPendingRequests: 10000"},
 	{"TLS is not added on the way out", meshTemplate, "mode: SIMPLE", "mode: DISABLE"},
-	{"the way out is open", meshTemplate, "mode: REGISTRY_ONLY", "mode: ALLOW_ANY"},
 	{"stores let in the wrong services", meshTemplate, "- {{$s.Principal $ns $s.Name}}", "- {{$s.Principal $ns \"users\"}}"},
 	{"tokens for anybody are taken", meshTemplate, "      audiences: [{{yamlString .Platform.Auth.Audience}}]\n", ""},
 	{"tokens are not verified", meshTemplate, "issuer: {{.Platform.Auth.Issuer}}", "issuer: {{.Platform.Auth.Issuer}}/"},
@@ -58,25 +57,26 @@ var faults = []fault{
 	{"the gateway is open to plain HTTP", "platform/gateway.yaml.tmpl", "httpsRedirect: true", "httpsRedirect: false"},
 }
 
-// scaffoldWith builds scaffold with the fault in its templates, into the folder.
-func (f fault) scaffoldWith(dir string) (program string, err error) {
+// templatesEnv names the folder that the scaffold of openScaffold has its templates from.
+const templatesEnv = "TRELLIS_PROOF_TEMPLATES"
+
+// openScaffold builds a scaffold that reads its templates at run time, so that each fault does not need a build of its own.
+func openScaffold(dir string) (program string, err error) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		return "", fmt.Errorf("find the repository: %w", err)
 	}
-	file := filepath.Join(root, "templates", filepath.FromSlash(f.template))
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("read a template: %w", err)
+	const source = `package templates
+
+import "os"
+
+var FS = os.DirFS(os.Getenv("` + templatesEnv + `"))
+`
+	changed, overlay := filepath.Join(dir, "templates.go"), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(changed, []byte(source), 0o600); err != nil {
+		return "", fmt.Errorf("write a source: %w", err)
 	}
-	if !strings.Contains(string(text), f.from) {
-		return "", fmt.Errorf("%s has no %q any more", f.template, f.from)
-	}
-	changed, overlay := filepath.Join(dir, "template"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(changed, []byte(strings.ReplaceAll(string(text), f.from, f.to)), 0o600); err != nil {
-		return "", fmt.Errorf("write a template: %w", err)
-	}
-	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
+	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "templates", "templates.go"): changed}})
 	if err != nil {
 		return "", fmt.Errorf("write an overlay: %w", err)
 	}
@@ -87,7 +87,28 @@ func (f fault) scaffoldWith(dir string) (program string, err error) {
 	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/scaffold") //nolint:gosec // a file of ours
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build scaffold with a fault: %w\n%s", err, out)
+		return "", fmt.Errorf("build scaffold: %w\n%s", err, out)
 	}
 	return program, nil
 }
+
+// seed writes the templates with the fault into the folder.
+func (f fault) seed(dir string) error {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "templates"))); err != nil {
+		return fmt.Errorf("copy the templates: %w", err)
+	}
+	file := filepath.Join(dir, filepath.FromSlash(f.template))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read a template: %w", err)
+	}
+	if !strings.Contains(string(text), f.from) {
+		return fmt.Errorf("%w %s: %q", errGone, f.template, f.from)
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), f.from, f.to)), 0o600); err != nil {
+		return fmt.Errorf("write a template: %w", err)
+	}
+	return nil
+}
+
+var errGone = errors.New("the text is not in the template any more")

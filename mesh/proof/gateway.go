@@ -133,7 +133,7 @@ func (m *mesh) sentToHTTPS() error {
 	r := request{method: http.MethodGet, url: "http://" + host + "/v1/things", to: netip.AddrPortFrom(m.pods[gatewayPod].net.address, 80)}
 	a := r.send(m.pods[strangerPod].http)
 	if to := a.header.Get("Location"); a.status != http.StatusMovedPermanently || to != "https://"+host+"/v1/things" {
-		return fmt.Errorf("%w: a request in the clear got %s and was sent to %q: %v", errWrong, a, to, a.err)
+		return fmt.Errorf("%w: a request in the clear got %s and was sent to %q", errWrong, a.detail(), to)
 	}
 	client := m.visitor()
 	defer client.CloseIdleConnections()

@@ -42,7 +42,11 @@ func newNetwork() (*network, error) {
 		if err := netlink.LinkAdd(bridge); err != nil {
 			return fmt.Errorf("add a bridge: %w", err)
 		}
-		return addAddress(bridge, podGateway)
+		if err := addAddress(bridge, podGateway); err != nil {
+			return err
+		}
+		// Nobody listens there, and who gets that far is told so at once.
+		return addAddress(bridge, outsideAddress)
 	})
 	if err != nil {
 		n.close()

@@ -178,3 +178,11 @@ func (a answer) String() string {
 	}
 	return strconv.Itoa(a.status)
 }
+
+// detail is the status, or why there was none.
+func (a answer) detail() string {
+	if a.err != nil {
+		return a.err.Error()
+	}
+	return a.String()
+}

@@ -16,8 +16,12 @@ const (
 	inboundPort  = 15006
 )
 
+// envoyMark is on the connections that Envoy makes.
+const envoyMark = 1337
+
 // redirect sends the connections of the namespace through its sidecar, as istio-init does. Istio tells Envoy's own connections by
-// their user; here there is but one, so what is left alone are connections to the addresses of pods: only Envoy makes those.
+// their user; here there is but one, so they carry a mark. Left alone are also connections to the addresses of pods: applications
+// know services, and a test that goes past the sidecar must be able to.
 func (p *namespace) redirect() error {
 	return p.do(func() error {
 		c, err := nftables.New()
@@ -33,7 +37,7 @@ func (p *namespace) redirect() error {
 		out := chain("output", nftables.ChainHookOutput)
 		own := &net.IPNet{IP: podRange.Addr().AsSlice(), Mask: net.CIDRMask(podRange.Bits(), 32)}
 		_, loopback, _ := net.ParseCIDR("127.0.0.0/8")
-		c.AddRule(&nftables.Rule{Table: table, Chain: out, Exprs: flat(isTCP(), notTo(own), notTo(loopback), redirectTo(outboundPort))})
+		c.AddRule(&nftables.Rule{Table: table, Chain: out, Exprs: flat(isTCP(), notMarked(), notTo(own), notTo(loopback), redirectTo(outboundPort))})
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain("prerouting", nftables.ChainHookPrerouting), Exprs: flat(isTCP(), redirectTo(inboundPort))})
 		if err := c.Flush(); err != nil {
 			return fmt.Errorf("redirect connections: %w", err)
@@ -54,6 +58,13 @@ func isTCP() []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+	}
+}
+
+func notMarked() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(envoyMark)},
 	}
 }
 
