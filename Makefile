@@ -55,7 +55,7 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 bench: ## measure every promise that has a number, against bare Gin, go-zero and Kratos (ARGS=-json …)
 	cd bench && $(GO) run . $(ARGS)
 
-soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, benchmarks
+soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, faults seeded in the mesh, benchmarks
 	TRELLIS_ROUNDS=$(ROUNDS) $(GO) test $(RACE) -tags real -timeout 120m -count 1 ./...
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
@@ -63,6 +63,7 @@ soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz targe
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+	cd mesh/proof && $(GO) test -count 1 -timeout 60m -run TestSeededFaults -faults
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(MAKE) bench
 

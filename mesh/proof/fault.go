@@ -84,7 +84,7 @@ var FS = os.DirFS(os.Getenv("` + templatesEnv + `"))
 		return "", fmt.Errorf("write an overlay: %w", err)
 	}
 	program = filepath.Join(dir, "scaffold")
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/scaffold") //nolint:gosec // a file of ours
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./cmd/scaffold")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build scaffold: %w\n%s", err, out)

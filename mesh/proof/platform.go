@@ -60,7 +60,7 @@ func (p *platform) sync() error { return p.scaffold("sync") }
 
 // scaffold runs the command in the platform.
 func (p *platform) scaffold(args ...string) error {
-	cmd := exec.Command(p.program, args...) //nolint:gosec // what TestMain built
+	cmd := exec.Command(p.program, args...)
 	cmd.Dir = p.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("scaffold %s: %w\n%s", strings.Join(args, " "), err, out)
