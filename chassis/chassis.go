@@ -173,6 +173,7 @@ func run(ctx context.Context, spec Spec, wire Wire, mode mode, opt Options) erro
 		return s.abandon()
 	}
 	s.Log().InfoContext(ctx, "ready", "api", s.api.Addr(), "admin", s.admin.Addr(), "took", time.Since(begun).String())
+	_ = s.tel.FlushLog() // whoever waits for the line sees it at once
 	if opt.Started != nil {
 		opt.Started(s)
 	}
