@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -22,7 +23,14 @@ import (
 // route, so there is no second routing.
 func (s *Server) validate(c *gin.Context) {
 	r, _ := c.Request.Context().Value(requestKey{}).(*request)
-	if r == nil || r.op.contract == nil {
+	if r == nil {
+		return
+	}
+	if u := c.Request.URL; strings.IndexByte(u.Path, 0) >= 0 || strings.Contains(u.RawQuery, "%00") {
+		problem.Abort(c, problem.BadRequest("invalid_parameters", "The request's parameters hold the character NUL, which no text may."))
+		return
+	}
+	if r.op.contract == nil {
 		return
 	}
 	if err := r.op.contract.check(c); err != nil {
@@ -90,6 +98,14 @@ func (o *contractOperation) checkBody(r *http.Request) error {
 	case media.json:
 		return o.body.checkJSON(r, media)
 	case media.form:
+		data, err := readBody(r)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(data, []byte("%00")) || bytes.IndexByte(data, 0) >= 0 {
+			return problem.Invalid("invalid_body", "A text in the form holds the character NUL, which no text may.")
+		}
+		r.Body = io.NopCloser(bytes.NewReader(data))
 		input := &openapi3filter.RequestValidationInput{Request: r, Route: o.match, Options: o.filter}
 		if err := openapi3filter.ValidateRequestBody(r.Context(), input, o.match.Operation.RequestBody.Value); err != nil {
 			return formProblem(err)
@@ -133,6 +149,9 @@ func (b *bodyCheck) checkJSON(r *http.Request, media *mediaCheck) error {
 	if err != nil {
 		return problem.BadRequest("malformed_body", "The body is no valid JSON: "+err.Error()+".")
 	}
+	if bytes.Contains(data, []byte(`\u0000`)) && holdsNUL(value) {
+		return problem.Invalid("invalid_body", "A text in the body holds the character NUL, which no text may.")
+	}
 	if media.schema != nil && !media.accept.accepts(value) {
 		options, filled := b.options, false
 		if media.defaults {
@@ -150,6 +169,23 @@ func (b *bodyCheck) checkJSON(r *http.Request, media *mediaCheck) error {
 	}
 	r.Body = &checkedBody{Reader: bytes.NewReader(data), value: value}
 	return nil
+}
+
+// holdsNUL looks for NUL in the texts of a decoded value. Databases do not keep it, and some break on it.
+func holdsNUL(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.IndexByte(v, 0) >= 0
+	case []any:
+		return slices.ContainsFunc(v, holdsNUL)
+	case map[string]any:
+		for name, member := range v {
+			if holdsNUL(name) || holdsNUL(member) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkedBody is a body that has been read and checked.
