@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -145,15 +146,11 @@ func (c *checks) collect() {
 	}
 	each(c, func(o *object.Object, _ *corev1.Namespace) { c.namespaces[o.Name] = true })
 	each(c, func(o *object.Object, _ *corev1.ServiceAccount) { c.accounts[o.Namespace+"/"+o.Name] = true })
-	each(c, func(o *object.Object, d *appsv1.Deployment) {
-		w := workload{o.Namespace, d.Spec.Template.Labels, map[int]bool{}}
-		for _, container := range d.Spec.Template.Spec.Containers {
-			for _, port := range container.Ports {
-				w.ports[int(port.ContainerPort)] = true
-			}
-		}
-		c.workloads = append(c.workloads, w)
-	})
+	each(c, func(o *object.Object, d *appsv1.Deployment) { c.pods(o, d.Spec.Template) })
+	each(c, func(o *object.Object, d *appsv1.StatefulSet) { c.pods(o, d.Spec.Template) })
+	each(c, func(o *object.Object, d *appsv1.DaemonSet) { c.pods(o, d.Spec.Template) })
+	each(c, func(o *object.Object, j *batchv1.Job) { c.pods(o, j.Spec.Template) })
+	each(c, func(o *object.Object, j *batchv1.CronJob) { c.pods(o, j.Spec.JobTemplate.Spec.Template) })
 	each(c, func(o *object.Object, s *corev1.Service) {
 		h := &host{ports: map[int]bool{}, pods: s.Spec.Selector, subsets: map[string]bool{}, in: o.Namespace}
 		for _, port := range s.Spec.Ports {
@@ -179,6 +176,17 @@ func (c *checks) collect() {
 	})
 }
 
+// pods notes those that are made from a template.
+func (c *checks) pods(o *object.Object, template corev1.PodTemplateSpec) {
+	w := workload{o.Namespace, template.Labels, map[int]bool{}}
+	for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
+		for _, port := range container.Ports {
+			w.ports[int(port.ContainerPort)] = true
+		}
+	}
+	c.workloads = append(c.workloads, w)
+}
+
 // each calls do for every object whose spec is a T.
 func each[T any](c *checks, do func(o *object.Object, spec T)) {
 	for _, o := range c.contents.Objects {
@@ -201,7 +209,7 @@ func (c *checks) identities() {
 			c.add(o.At("metadata", "name"), "the %s is in %s, too: one would overwrite the other", o, other.File)
 		}
 		seen[id] = o
-		if o.Kind != "Namespace" && !c.namespaces[o.Namespace] {
+		if o.Namespaced() && !c.namespaces[o.Namespace] {
 			c.add(o.At("metadata", "namespace"), "the %s is in the namespace %q, which is not there: %s", o, o.Namespace, known(c.namespaces))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	meshconfig "istio.io/api/mesh/v1alpha1"
@@ -15,9 +16,12 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 )
@@ -46,25 +50,43 @@ var istioKinds = map[string]func() istioSpec{
 
 // kubernetesKinds are the types of whole objects, by apiVersion and kind.
 var kubernetesKinds = map[string]func() any{
-	"v1 ConfigMap":                                    func() any { return &corev1.ConfigMap{} },
-	"v1 Namespace":                                    func() any { return &corev1.Namespace{} },
-	"v1 PersistentVolumeClaim":                        func() any { return &corev1.PersistentVolumeClaim{} },
-	"v1 Secret":                                       func() any { return &corev1.Secret{} },
-	"v1 Service":                                      func() any { return &corev1.Service{} },
-	"v1 ServiceAccount":                               func() any { return &corev1.ServiceAccount{} },
-	"apps/v1 DaemonSet":                               func() any { return &appsv1.DaemonSet{} },
-	"apps/v1 Deployment":                              func() any { return &appsv1.Deployment{} },
-	"apps/v1 StatefulSet":                             func() any { return &appsv1.StatefulSet{} },
-	"autoscaling/v2 HorizontalPodAutoscaler":          func() any { return &autoscalingv2.HorizontalPodAutoscaler{} },
-	"batch/v1 CronJob":                                func() any { return &batchv1.CronJob{} },
-	"batch/v1 Job":                                    func() any { return &batchv1.Job{} },
-	"networking.k8s.io/v1 NetworkPolicy":              func() any { return &networkingv1.NetworkPolicy{} },
-	"policy/v1 PodDisruptionBudget":                   func() any { return &policyv1.PodDisruptionBudget{} },
+	"v1 ConfigMap":             func() any { return &corev1.ConfigMap{} },
+	"v1 LimitRange":            func() any { return &corev1.LimitRange{} },
+	"v1 Namespace":             func() any { return &corev1.Namespace{} },
+	"v1 PersistentVolume":      func() any { return &corev1.PersistentVolume{} },
+	"v1 PersistentVolumeClaim": func() any { return &corev1.PersistentVolumeClaim{} },
+	"v1 Pod":                   func() any { return &corev1.Pod{} },
+	"v1 ResourceQuota":         func() any { return &corev1.ResourceQuota{} },
+	"v1 Secret":                func() any { return &corev1.Secret{} },
+	"v1 Service":               func() any { return &corev1.Service{} },
+	"v1 ServiceAccount":        func() any { return &corev1.ServiceAccount{} },
+
+	"apps/v1 DaemonSet":                      func() any { return &appsv1.DaemonSet{} },
+	"apps/v1 Deployment":                     func() any { return &appsv1.Deployment{} },
+	"apps/v1 ReplicaSet":                     func() any { return &appsv1.ReplicaSet{} },
+	"apps/v1 StatefulSet":                    func() any { return &appsv1.StatefulSet{} },
+	"autoscaling/v2 HorizontalPodAutoscaler": func() any { return &autoscalingv2.HorizontalPodAutoscaler{} },
+	"batch/v1 CronJob":                       func() any { return &batchv1.CronJob{} },
+	"batch/v1 Job":                           func() any { return &batchv1.Job{} },
+	"discovery.k8s.io/v1 EndpointSlice":      func() any { return &discoveryv1.EndpointSlice{} },
+	"networking.k8s.io/v1 Ingress":           func() any { return &networkingv1.Ingress{} },
+	"networking.k8s.io/v1 IngressClass":      func() any { return &networkingv1.IngressClass{} },
+	"networking.k8s.io/v1 NetworkPolicy":     func() any { return &networkingv1.NetworkPolicy{} },
+	"policy/v1 PodDisruptionBudget":          func() any { return &policyv1.PodDisruptionBudget{} },
+	"scheduling.k8s.io/v1 PriorityClass":     func() any { return &schedulingv1.PriorityClass{} },
+	"storage.k8s.io/v1 StorageClass":         func() any { return &storagev1.StorageClass{} },
+
 	"rbac.authorization.k8s.io/v1 ClusterRole":        func() any { return &rbacv1.ClusterRole{} },
+	"rbac.authorization.k8s.io/v1 ClusterRoleBinding": func() any { return &rbacv1.ClusterRoleBinding{} },
 	"rbac.authorization.k8s.io/v1 Role":               func() any { return &rbacv1.Role{} },
 	"rbac.authorization.k8s.io/v1 RoleBinding":        func() any { return &rbacv1.RoleBinding{} },
-	"rbac.authorization.k8s.io/v1 ClusterRoleBinding": func() any { return &rbacv1.ClusterRoleBinding{} },
 }
+
+// everywhere are the kinds whose objects lie in no namespace.
+var everywhere = []string{"ClusterRole", "ClusterRoleBinding", "IngressClass", "Namespace", "PersistentVolume", "PriorityClass", "StorageClass"}
+
+// Namespaced reports whether objects of this kind lie in a namespace.
+func (o *Object) Namespaced() bool { return !slices.Contains(everywhere, o.Kind) }
 
 // decodeKubernetes reads an object as the API server does with fieldValidation=Strict.
 func decodeKubernetes(raw []byte, into any) (any, error) {
