@@ -132,7 +132,10 @@ func enrichMap(s *jsonschema.Schema, typ reflect.Type, r rules) {
 	}
 	s.Properties = jsonschema.NewProperties()
 	for key := range strings.SplitSeq(r.tag.Get("keys"), ",") {
-		value := &jsonschema.Schema{Type: "string", Default: pinned[key]}
+		value := &jsonschema.Schema{Type: "string"}
+		if r.is == "version" {
+			value.Default = pinned[key]
+		}
 		enrichText(value, rules{is: r.is})
 		s.Properties.Set(key, value)
 	}

@@ -42,6 +42,8 @@ var kinds = map[string]kind{
 		form: "write scheme and host, such as https://api.example.com"},
 	"registry": {pattern: whole(`[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*`), most: 200, what: "an image registry",
 		form: "write host and path without scheme, such as registry.example.com/shop"},
+	"image": {pattern: whole(`[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?`), most: 300, what: "an image's reference",
+		form: "write registry, name and tag, such as registry.example.com/library/redis:8.2.1"},
 	"label": {pattern: whole(`[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?`), most: 63, what: "a Kubernetes label's value",
 		form: "use letters, digits, hyphens, dots and underscores, a letter or digit at both ends"},
 	"line": {pattern: whole(`\S([^\r\n]*\S)?`), most: 200, what: "a line of text",

@@ -1,6 +1,9 @@
 package spec
 
-import "maps"
+import (
+	"fmt"
+	"maps"
+)
 
 // PlatformFile marks a platform's root.
 const PlatformFile = "platform.yaml"
@@ -54,4 +57,39 @@ func parsePlatform(file string, raw []byte) (*Platform, Problems) {
 	maps.Copy(versions, p.Versions)
 	p.Versions = versions
 	return p, nil
+}
+
+// images are the public places of the images, without what pins them: the part of versions that does, and what comes before it.
+var images = map[string]struct{ name, version, prefix string }{
+	"node":         {"docker.io/kindest/node", "kubernetes", "v"},
+	"base":         {"gcr.io/distroless/static-debian12:nonroot", "", ""},
+	"istio":        {"docker.io/istio", "", ""},
+	"prometheus":   {"docker.io/prom/prometheus", "prometheus", "v"},
+	"alertmanager": {"docker.io/prom/alertmanager", "alertmanager", "v"},
+	"grafana":      {"docker.io/grafana/grafana", "grafana", ""},
+	"jaeger":       {"docker.io/jaegertracing/jaeger", "jaeger", ""},
+	"loki":         {"docker.io/grafana/loki", "loki", ""},
+	"kafka":        {"docker.io/apache/kafka", "kafka", ""},
+	"postgres":     {"docker.io/library/postgres", "postgres", ""},
+	"redis":        {"docker.io/library/redis", "redis", ""},
+}
+
+// Image gives the reference of an image that runs beside the services: one of the keys of images.references. For istio it is
+// the registry and folder that Istio's images are in.
+func (p *Platform) Image(part string) (string, error) {
+	image, known := images[part]
+	if !known {
+		return "", fmt.Errorf("no image is called %s", part)
+	}
+	if own := p.Images.References[part]; own != "" {
+		return own, nil
+	}
+	reference := image.name
+	if image.version != "" {
+		reference += ":" + image.prefix + p.Versions[image.version]
+	}
+	if p.Images.Mirror != "" {
+		reference = p.Images.Mirror + "/" + reference
+	}
+	return reference, nil
 }

@@ -53,6 +53,19 @@ type Platform struct {
 	// Versions pins every part that the platform runs on. A part that is not named here has the version that this release of
 	// the scaffolder was proven with.
 	Versions map[string]string `yaml:"versions" is:"version" keys:"kubernetes,istio,prometheus,alertmanager,grafana,jaeger,loki,kafka,postgres,redis"`
+	// Images says where the images of everything that runs beside the services are taken from, for machines that reach no
+	// public registry.
+	Images Images `yaml:"images"`
+}
+
+// Images are container images other than those of the services.
+type Images struct {
+	// Mirror is the registry that the images are pulled from instead of the public ones: its name is put before theirs, as in
+	// registry.example.com/mirror/docker.io/library/redis:8.2.1.
+	Mirror string `yaml:"mirror" is:"registry" example:"registry.example.com/mirror"`
+	// References are whole references to take instead of the pinned ones, by part: node is what kind runs, base what the
+	// services' images are built on, istio the registry and folder of Istio's images, without a tag. No mirror is put before them.
+	References map[string]string `yaml:"references" is:"image" keys:"node,base,istio,prometheus,alertmanager,grafana,jaeger,loki,kafka,postgres,redis"`
 }
 
 // Gateway is the platform's way in from outside.
