@@ -89,6 +89,7 @@ func (o Options) withDefaults() (Options, error) {
 type Server struct {
 	opt        Options
 	engine     *gin.Engine
+	refusal    *gin.Engine // answers what the engine must not route; nil for the admin server
 	operations *operations // nil for the admin server
 	secured    bool
 	tracing    tracing
@@ -132,6 +133,10 @@ func New(opt Options) (*Server, error) {
 		engine.Use(s.authorize)
 	}
 	engine.Use(s.validate)
+	if s.refusal, err = newEngine(opt); err != nil {
+		return nil, err
+	}
+	s.refusal.Use(s.observe, refuseNeedlessEscape)
 	return s, nil
 }
 
@@ -176,6 +181,10 @@ func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		w.Header().Set("Connection", "close")
+	}
+	if s.refusal != nil && r.URL.RawPath != "" && needlessEscape(r.URL.RawPath) {
+		s.refusal.ServeHTTP(w, r)
+		return
 	}
 	s.engine.ServeHTTP(w, r)
 }
