@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -26,8 +26,8 @@ func (s *Server) validate(c *gin.Context) {
 	if r == nil {
 		return
 	}
-	if u := c.Request.URL; strings.IndexByte(u.Path, 0) >= 0 || strings.Contains(u.RawQuery, "%00") {
-		problem.Abort(c, problem.BadRequest("invalid_parameters", "The request's parameters hold the character NUL, which no text may."))
+	if nulInURL(c.Request.URL) {
+		problem.Abort(c, errNULParameter)
 		return
 	}
 	if r.op.contract == nil {
@@ -98,19 +98,30 @@ func (o *contractOperation) checkBody(r *http.Request) error {
 	case media.json:
 		return o.body.checkJSON(r, media)
 	case media.form:
-		data, err := readBody(r)
-		if err != nil {
-			return err
-		}
-		if bytes.Contains(data, []byte("%00")) || bytes.IndexByte(data, 0) >= 0 {
-			return problem.Invalid("invalid_body", "A text in the form holds the character NUL, which no text may.")
-		}
-		r.Body = io.NopCloser(bytes.NewReader(data))
-		input := &openapi3filter.RequestValidationInput{Request: r, Route: o.match, Options: o.filter}
-		if err := openapi3filter.ValidateRequestBody(r.Context(), input, o.match.Operation.RequestBody.Value); err != nil {
-			return formProblem(err)
-		}
+		return o.checkForm(r)
 	}
+	return nil
+}
+
+// checkForm leaves the form for the handler, without the query that http.Request.ParseForm would put among its fields:
+// nobody has checked that as a part of the form, and what stands in a URL is no secret.
+func (o *contractOperation) checkForm(r *http.Request) error {
+	data, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	if nulInForm(data) {
+		return errNULBody
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	input := &openapi3filter.RequestValidationInput{Request: r, Route: o.match, Options: o.filter}
+	if err := openapi3filter.ValidateRequestBody(r.Context(), input, o.match.Operation.RequestBody.Value); err != nil {
+		return formProblem(err)
+	}
+	if r.PostForm, err = url.ParseQuery(string(data)); err != nil {
+		return formProblem(err)
+	}
+	r.Form = r.PostForm
 	return nil
 }
 
@@ -149,8 +160,8 @@ func (b *bodyCheck) checkJSON(r *http.Request, media *mediaCheck) error {
 	if err != nil {
 		return problem.BadRequest("malformed_body", "The body is no valid JSON: "+err.Error()+".")
 	}
-	if bytes.Contains(data, []byte(`\u0000`)) && holdsNUL(value) {
-		return problem.Invalid("invalid_body", "A text in the body holds the character NUL, which no text may.")
+	if nulInJSON(data, value) {
+		return errNULBody
 	}
 	if media.schema != nil && !media.accept.accepts(value) {
 		options, filled := b.options, false
@@ -169,23 +180,6 @@ func (b *bodyCheck) checkJSON(r *http.Request, media *mediaCheck) error {
 	}
 	r.Body = &checkedBody{Reader: bytes.NewReader(data), value: value}
 	return nil
-}
-
-// holdsNUL looks for NUL in the texts of a decoded value. Databases do not keep it, and some break on it.
-func holdsNUL(value any) bool {
-	switch v := value.(type) {
-	case string:
-		return strings.IndexByte(v, 0) >= 0
-	case []any:
-		return slices.ContainsFunc(v, holdsNUL)
-	case map[string]any:
-		for name, member := range v {
-			if holdsNUL(name) || holdsNUL(member) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // checkedBody is a body that has been read and checked.
