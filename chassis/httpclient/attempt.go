@@ -3,6 +3,7 @@ package httpclient
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -43,11 +44,19 @@ func attempt(o Options) tripper {
 		setIfAbsent(sent.Header, RequestIDHeader, ids.Request)
 		setIfAbsent(sent.Header, CorrelationIDHeader, ids.Correlation)
 		if o.Forward {
-			setIfAbsent(sent.Header, "Authorization", auth.Header(r.Context()))
+			setIfAbsent(sent.Header, "Authorization", token(auth.Header(r.Context())))
 		}
 		sent.Header.Set(DeadlineHeader, strconv.FormatInt(o.left(r).Milliseconds(), 10))
 		return spans.RoundTrip(sent)
 	})
+}
+
+// token is an Authorization header that carries a token, or "": a name and a password are for whom they were given to alone.
+func token(header string) string {
+	if scheme, _, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Bearer") {
+		return header
+	}
+	return ""
 }
 
 // left is how long the caller waits for this attempt.

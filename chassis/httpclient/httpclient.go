@@ -35,8 +35,8 @@ type Options struct {
 	Backoff Backoff
 	// Mesh says that the mesh retries, so that the client must not.
 	Mesh bool
-	// Forward passes on the Authorization header of the request that a call is made for, unless the call has its own. Set it
-	// for callees that may see a caller's token, and for no others.
+	// Forward passes on the bearer token of the request that a call is made for, unless the call has an Authorization header
+	// of its own. Set it for callees that may see a caller's token, and for no others.
 	Forward bool
 
 	// Concurrency is the number of calls under way at once. Default 100.

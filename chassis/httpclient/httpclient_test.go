@@ -437,19 +437,23 @@ func diff(t *testing.T, what string, got, want any) {
 
 func TestCallForwardsTheCallersTokenOnlyWhenTold(t *testing.T) {
 	for _, test := range []struct {
-		forward   bool
-		own, want string
+		forward           bool
+		caller, own, want string
 	}{
-		{forward: false, want: ""},
-		{forward: true, want: "Bearer caller"},
-		{forward: true, own: "Bearer own", want: "Bearer own"},
+		{forward: false, caller: "Bearer caller", want: ""},
+		{forward: true, caller: "Bearer caller", want: "Bearer caller"},
+		{forward: true, caller: "bearer caller", want: "bearer caller"},
+		{forward: true, caller: "Bearer caller", own: "Bearer own", want: "Bearer own"},
+		{forward: true, caller: "Basic d2ViOnMzY3IzdA==", want: ""},
+		{forward: true, caller: "Bearerless x", want: ""},
+		{forward: true, caller: "", want: ""},
 	} {
 		var got string
 		c := client(t, Options{Forward: test.forward, Transport: callee(func(r *http.Request) (*http.Response, error) {
 			got = r.Header.Get("Authorization")
 			return answer(r, http.StatusOK, ""), nil
 		})})
-		r, err := http.NewRequestWithContext(auth.WithHeader(t.Context(), "Bearer caller"), http.MethodGet, c.URL, nil)
+		r, err := http.NewRequestWithContext(auth.WithHeader(t.Context(), test.caller), http.MethodGet, c.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +466,7 @@ func TestCallForwardsTheCallersTokenOnlyWhenTold(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		if got != test.want {
-			t.Errorf("forward %v, own %q: sent %q, want %q", test.forward, test.own, got, test.want)
+			t.Errorf("forward %v, of the caller %q, own %q: sent %q, want %q", test.forward, test.caller, test.own, got, test.want)
 		}
 	}
 }
