@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -32,26 +30,5 @@ func (s *Store) PutClient(ctx context.Context, client Client) error {
 
 // Client gives the client of an id, or ErrNotFound.
 func (s *Store) Client(ctx context.Context, id string) (Client, error) {
-	var client Client
-	err := s.db.NewSelect().Model(&client).Where("id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Client{}, ErrNotFound
-	}
-	if err != nil {
-		return Client{}, fmt.Errorf("select client: %w", err)
-	}
-	return client, nil
-}
-
-// UserByEmail gives the user with an address in lower case, or ErrNotFound.
-func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
-	var user User
-	err := s.db.NewSelect().Model(&user).Where("email = ?", email).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, ErrNotFound
-	}
-	if err != nil {
-		return User{}, fmt.Errorf("select user: %w", err)
-	}
-	return user, nil
+	return one[Client](ctx, s, "client", "id = ?", id)
 }

@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	// ErrNotFound is what Get gives for an id that is not known.
-	ErrNotFound = errors.New("user not found")
+	// ErrNotFound is a user or a client that is not known.
+	ErrNotFound = errors.New("not found")
 	// ErrTaken is what Create gives for an e-mail address that another user has.
 	ErrTaken = errors.New("e-mail address is taken")
 )
@@ -61,13 +61,23 @@ func (s *Store) Create(ctx context.Context, user User, events ...event.Event) er
 
 // Get gives the user of an id, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id string) (User, error) {
-	var user User
-	err := s.db.NewSelect().Model(&user).Where("id = ?", id).Scan(ctx)
+	return one[User](ctx, s, "user", "id = ?", id)
+}
+
+// UserByEmail gives the user with an address in lower case, or ErrNotFound.
+func (s *Store) UserByEmail(ctx context.Context, email string) (User, error) {
+	return one[User](ctx, s, "user", "email = ?", email)
+}
+
+// one gives the row that the condition is true of, or ErrNotFound.
+func one[Row any](ctx context.Context, s *Store, what, condition, value string) (Row, error) {
+	var row, none Row
+	err := s.db.NewSelect().Model(&row).Where(condition, value).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, ErrNotFound
+		return none, ErrNotFound
 	}
 	if err != nil {
-		return User{}, fmt.Errorf("select user: %w", err)
+		return none, fmt.Errorf("select %s: %w", what, err)
 	}
-	return user, nil
+	return row, nil
 }
