@@ -36,11 +36,11 @@ func principal(p *spec.Platform, namespace, account string) string {
 // Stable is the version of the pods that are no canary.
 func (d *service) Stable() string { return d.Traffic.Version }
 
-// deployed is a version of the service that has pods.
+// deployed is a version of the service that has pods. The tag of its image is the version, whichever it is: an image without
+// one would be whatever was built last.
 type deployed struct {
 	Version string
 	Name    string // of its Deployment
-	Tag     string // of its image; the first version is what is built
 }
 
 // Deployed are the service's versions, the one that answers requests first.
@@ -51,11 +51,11 @@ func (d *service) Deployed() []deployed {
 	}
 	var all []deployed
 	for _, v := range versions {
-		if v == "v1" {
-			all = append(all, deployed{v, d.Name, ""})
-		} else {
-			all = append(all, deployed{v, d.Name + "-" + v, ":" + v})
+		name := d.Name
+		if v != "v1" {
+			name += "-" + v
 		}
+		all = append(all, deployed{v, name})
 	}
 	return all
 }

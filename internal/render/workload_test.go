@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/trellis-mesh/trellis/chassis/config"
 	"github.com/trellis-mesh/trellis/internal/lint"
@@ -196,6 +198,47 @@ func TestCanaryHasPodsOfItsOwn(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestPinningAnImageLeavesTheOtherVersionAlone does what docs/mesh.md says of releases: both versions have the same image
+// name, and only the tag tells them apart.
+func TestPinningAnImageLeavesTheOtherVersionAlone(t *testing.T) {
+	p := shopMesh(t, map[string]string{"catalog": "traffic: {canary: {version: v2}}\n"})
+	built := kustomized(t, map[string]string{
+		"workload.yaml": p.read("services/catalog/deploy/workload.yaml"),
+		"kustomization.yaml": "resources: [workload.yaml]\nimages:\n" +
+			"  - {name: \"ko.local/shop/catalog:v1\", newTag: v1-3f2a9c1}\n",
+	})
+	var got []string
+	for _, o := range objects(t, built) {
+		if o["kind"] == "Deployment" {
+			got = append(got, fmt.Sprint(at(t, o, "metadata", "name"), " ", at(t, o, "spec", "template", "spec", "containers", 0, "image")))
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"catalog ko.local/shop/catalog:v1-3f2a9c1", "catalog-v2 ko.local/shop/catalog:v2"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// kustomized is what a kustomization in these files builds.
+func kustomized(t *testing.T, files map[string]string) string {
+	t.Helper()
+	disk := filesys.MakeFsInMemory()
+	for name, text := range files {
+		if err := disk.WriteFile("/"+name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := built.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestClusterTakesWhatIsRendered(t *testing.T) {

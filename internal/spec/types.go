@@ -195,7 +195,8 @@ type External struct {
 
 // Traffic is how the mesh treats requests to the service.
 type Traffic struct {
-	// Version of the pods that answer requests, the value of their label version. What a canary is promoted to stands here.
+	// Version of the pods that answer requests: the tag of their image and the value of their label version. What a canary is
+	// promoted to stands here.
 	Version string `yaml:"version" default:"v1" is:"revision"`
 	// Outlier ejects replicas that fail.
 	Outlier Outlier `yaml:"outlier"`
@@ -229,7 +230,7 @@ type Pool struct {
 
 // Canary sends a share of the traffic to another version.
 type Canary struct {
-	// Version that is tried out, the value of its pods' label.
+	// Version that is tried out: the tag of its image and the value of its pods' label version.
 	Version string `yaml:"version" required:"true" is:"revision" example:"v2"`
 	// Weight is the share of the requests that go to it, in percent.
 	Weight int `yaml:"weight" default:"0" range:"0..100"`
