@@ -13,26 +13,53 @@ func (c *checks) mesh(s *spec.Service) {
 	if canary := s.Traffic.Canary; canary != nil && canary.Version == s.Traffic.Version {
 		c.problems.Add(s.At("traffic.canary.version"), "call it "+spec.NextVersion(s.Traffic.Version), "the canary's version is %s, which is that of the other pods", canary.Version)
 	}
-	for i, id := range s.Ingress {
-		if op := s.Contract.Operations[id]; op != nil && len(op.Security) > 0 && c.model.Issuer() == nil {
-			c.problems.Add(s.At(item("ingress", i)), "name the service that issues tokens in platform.yaml: auth: {service: users}",
-				"%s asks for a token, and no service issues any", id)
+	if c.model.Issuer() == nil {
+		c.tokenless(s)
+	}
+}
+
+// tokenless notes the operations that ask for a token where no service issues any: everybody would be refused.
+func (c *checks) tokenless(s *spec.Service) {
+	remedy := "name the service that issues tokens in platform.yaml: auth: {service: users}; without a name, it is users if that has the operation issueToken"
+	for _, id := range operationIDs(s.Contract) {
+		op := s.Contract.Operations[id]
+		if len(op.Security) == 0 {
+			continue
+		}
+		at := op.Position
+		if i := slices.Index(s.Ingress, id); i >= 0 {
+			at = s.At(item("ingress", i))
+		}
+		c.problems.Add(at, remedy, "%s asks for a token, and no service issues any", id)
+	}
+}
+
+// issuer checks that the issuer of tokens that platform.yaml names is there, and that nobody needs a token to get one.
+func (c *checks) issuer() {
+	issuer := c.model.Issuer()
+	if issuer == nil {
+		if name := c.model.Platform.Auth.Service; name != "" {
+			var names []string
+			for _, s := range c.model.Services {
+				names = append(names, s.Name)
+			}
+			c.problems.Add(spec.Position{File: spec.PlatformFile, Line: 1, Column: 1}, spec.DidYouMean(name, "the services are", names),
+				"auth.service is %s, and there is no such service", name)
+		}
+		return
+	}
+	for _, id := range operationIDs(issuer.Contract) {
+		if op := issuer.Contract.Operations[id]; len(op.Security) > 0 && beforeTokens(op) {
+			c.problems.Add(op.Position, "write security: [] with it: an operation without security of its own has that of the whole contract",
+				"%s asks for a token, but it is what somebody needs who has none yet", id)
 		}
 	}
 }
 
-// issuer checks that the issuer of tokens that platform.yaml names is there.
-func (c *checks) issuer() {
-	name := c.model.Platform.Auth.Service
-	if name == "" || c.model.Issuer() != nil {
-		return
-	}
-	var names []string
-	for _, s := range c.model.Services {
-		names = append(names, s.Name)
-	}
-	c.problems.Add(spec.Position{File: spec.PlatformFile, Line: 1, Column: 1}, spec.DidYouMean(name, "the services are", names),
-		"auth.service is %s, and there is no such service", name)
+// beforeTokens reports whether an operation of the issuer is one that a token is got or verified with.
+func beforeTokens(op *spec.Operation) bool {
+	last := op.Path[strings.LastIndex(op.Path, "/")+1:]
+	return strings.HasPrefix(op.Path, "/.well-known/") || slices.Contains([]string{"issueToken", "login"}, op.ID) || slices.Contains([]string{"token", "login"}, last)
 }
 
 // outside checks that the gateway can tell the operations of all services apart: all have the same hosts.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,9 +9,25 @@ import (
 
 const securedContract = `openapi: 3.0.3
 info: {title: a, version: 1.0.0}
+components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {scopes: {orders:read: r}}}}}}
 paths:
   /v1/{id}:
     get: {operationId: getOrder, security: [{token: [orders:read]}]}
+`
+
+// issuingContract is that of a service that issues tokens.
+const issuingContract = `openapi: 3.0.3
+info: {title: a, version: 1.0.0}
+components: {securitySchemes: {token: {type: http, scheme: bearer}}}
+paths:
+  /oauth/token:
+    post: {operationId: issueToken}
+  /.well-known/jwks.json:
+    get: {operationId: getJwks}
+  /v1/sessions/login:
+    post: {operationId: openSession}
+  /v1/users/{id}:
+    get: {operationId: getUser, security: [{token: []}]}
 `
 
 func TestFaultsOfTheMeshAreFound(t *testing.T) {
@@ -60,18 +77,43 @@ func TestFaultsOfTheMeshAreFound(t *testing.T) {
 }
 
 func TestTokensNeedAnIssuer(t *testing.T) {
-	files := map[string]string{
-		catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\n", ordersFile: "name: orders\ningress: [getOrder]\n",
-		"services/orders/api/openapi.yaml": securedContract,
+	const remedy = "\n    name the service that issues tokens in platform.yaml: auth: {service: users}; without a name, it is users if that has the operation issueToken"
+	declared := func(orders, users string) map[string]string {
+		return map[string]string{
+			catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\n", ordersFile: orders, usersFile: "name: users\n",
+			"services/orders/api/openapi.yaml": securedContract, "services/users/api/openapi.yaml": users,
+		}
 	}
-	if problems := Check(load(t, files), nil); len(problems) > 0 {
-		t.Errorf("users issues tokens: %v", problems)
+	for _, test := range []struct{ name, orders, users, want string }{
+		{"users issues tokens", "name: orders\ningress: [getOrder]\n", issuingContract, ""},
+		{"from outside", "name: orders\ningress: [getOrder]\n", contract("getUser"),
+			"services/orders/service.yaml:2:11: getOrder asks for a token, and no service issues any" + remedy},
+		{"from another service", "name: orders\n", contract("getUser"),
+			"services/orders/api/openapi.yaml:6:24: getOrder asks for a token, and no service issues any" + remedy},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, Check(load(t, declared(test.orders, test.users)), nil).Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
-	m := load(t, files)
-	m.Services = m.Services[:2] // without users
-	want := `services/orders/service.yaml:2:11: getOrder asks for a token, and no service issues any
-    name the service that issues tokens in platform.yaml: auth: {service: users}`
-	if diff := cmp.Diff(want, Check(m, nil).Error()); diff != "" {
+}
+
+// TestNobodyNeedsATokenToGetOne secures a whole contract, as one forgets that its token endpoint inherits that.
+func TestNobodyNeedsATokenToGetOne(t *testing.T) {
+	secured := strings.Replace(issuingContract, "paths:\n", "security: [{token: []}]\npaths:\n", 1)
+	m := load(t, map[string]string{"services/users/api/openapi.yaml": secured, usersFile: "name: users\n"})
+	var got []string
+	for _, p := range Check(m, nil) {
+		got = append(got, p.Message)
+	}
+	const why = " asks for a token, but it is what somebody needs who has none yet"
+	if diff := cmp.Diff([]string{"issueToken" + why, "getJwks" + why, "openSession" + why}, got); diff != "" {
 		t.Error(diff)
+	}
+	public := strings.NewReplacer("issueToken}", "issueToken, security: []}", "getJwks}", "getJwks, security: []}", "openSession}", "openSession, security: []}").Replace(secured)
+	m = load(t, map[string]string{"services/users/api/openapi.yaml": public, usersFile: "name: users\n"})
+	if problems := Check(m, nil); len(problems) > 0 {
+		t.Error(problems)
 	}
 }

@@ -53,8 +53,11 @@ func shopMesh(t *testing.T, declarations map[string]string) *platform {
 	for name, text := range declarations {
 		p.write("services/"+name+"/service.yaml", "name: "+name+"\n"+text)
 		contract := "openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\npaths: {}\n"
-		if name == "catalog" {
+		switch name {
+		case "catalog":
 			contract = catalogContract
+		case "users":
+			contract = strings.Replace(contract, "{}", "{/oauth/token: {post: {operationId: issueToken, responses: {default: {description: d}}}}}", 1)
 		}
 		p.write("services/"+name+"/api/openapi.yaml", contract)
 	}
@@ -66,7 +69,7 @@ func shopMesh(t *testing.T, declarations map[string]string) *platform {
 
 const catalogContract = `openapi: 3.0.3
 info: {title: catalog, version: 1.0.0}
-components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {}}}}}}
+components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {products:read: r, products:write: w, admin: a}}}}}}
 paths:
   /v1/products:
     get: {operationId: listProducts, responses: {default: {description: d}}}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ func parseContract(file string, raw []byte) (*Contract, Problems) {
 	w.version(root)
 	if len(w.problems) == 0 {
 		w.references(root, root)
+		w.schemes = w.securitySchemes(root)
 		_, security := lookup(root, "security")
 		w.standard = w.security(security)
 		w.paths(root)
@@ -38,6 +40,7 @@ func parseContract(file string, raw []byte) (*Contract, Problems) {
 type contractWalk struct {
 	contract *Contract
 	problems Problems
+	schemes  map[string][]string   // the scopes of each security scheme, sorted; nil where any is allowed
 	standard [][]string            // the security of operations that name none
 	ids      map[string]*Operation // by operationId in lower case: on some disks, files differ by more than case only
 }
@@ -169,6 +172,8 @@ func (w *contractWalk) security(n *yaml.Node) [][]string {
 		scopes, problem := requiredScopes(requirement)
 		if problem != nil {
 			w.add(problem, "write the scheme's name and a list of scopes, such as: {token: [orders:read]}", "a requirement of security must hold lists of scopes by scheme, not %s", describe(problem))
+		} else {
+			w.defined(requirement)
 		}
 		public = public || requirement.Kind == yaml.MappingNode && len(requirement.Content) == 0
 		ways = append(ways, scopes)
@@ -199,6 +204,54 @@ func requiredScopes(requirement *yaml.Node) ([]string, *yaml.Node) {
 	}
 	slices.Sort(scopes)
 	return slices.Compact(scopes), nil
+}
+
+// securitySchemes are those of the document, each with the scopes that it defines: only OAuth2 has a list of them.
+func (w *contractWalk) securitySchemes(root *yaml.Node) map[string][]string {
+	_, components := lookup(root, "components")
+	if components == nil {
+		return nil
+	}
+	_, schemes := lookup(components, "securitySchemes")
+	if schemes == nil || schemes.Kind != yaml.MappingNode {
+		return nil
+	}
+	all := map[string][]string{}
+	for i := 0; i+1 < len(schemes.Content); i += 2 {
+		name, scheme := schemes.Content[i].Value, schemes.Content[i+1]
+		all[name] = nil
+		if _, kind := lookup(scheme, "type"); kind == nil || kind.Value != "oauth2" {
+			continue
+		}
+		all[name] = []string{}
+		_, flows := lookup(scheme, "flows")
+		for j := 1; flows != nil && flows.Kind == yaml.MappingNode && j < len(flows.Content); j += 2 {
+			_, scopes := lookup(flows.Content[j], "scopes")
+			for k := 0; scopes != nil && scopes.Kind == yaml.MappingNode && k < len(scopes.Content); k += 2 {
+				all[name] = append(all[name], scopes.Content[k].Value)
+			}
+		}
+		slices.Sort(all[name])
+		all[name] = slices.Compact(all[name])
+	}
+	return all
+}
+
+// defined checks that a requirement names schemes and scopes that the document defines: nobody ever gets a token with others.
+func (w *contractWalk) defined(requirement *yaml.Node) {
+	for i := 0; i+1 < len(requirement.Content); i += 2 {
+		name := requirement.Content[i]
+		known, ok := w.schemes[name.Value]
+		if !ok {
+			w.add(name, DidYouMean(name.Value, "components.securitySchemes has", slices.Collect(maps.Keys(w.schemes))), "there is no security scheme %s", clip(name.Value))
+			continue
+		}
+		for _, scope := range requirement.Content[i+1].Content {
+			if known != nil && !slices.Contains(known, scope.Value) {
+				w.add(scope, DidYouMean(scope.Value, "it defines", known), "the security scheme %s defines no scope %s", clip(name.Value), clip(scope.Value))
+			}
+		}
+	}
 }
 
 // scopePattern is a scope token (RFC 6749, section 3.3) without what is a wildcard to the mesh.

@@ -10,6 +10,10 @@ import (
 const securedContract = `openapi: 3.0.3
 info: {title: a, version: 1.0.0}
 security: [{token: [read]}]
+components:
+  securitySchemes:
+    token: {type: oauth2, flows: {password: {scopes: {read: r, write: w}}, clientCredentials: {scopes: {read: r, admin: a}}}}
+    other: {type: http, scheme: bearer}
 paths:
   /v1/things/{id}:
     get: {operationId: getThing}
@@ -60,8 +64,39 @@ func TestSecurityThatCannotBeEnforcedIsRefused(t *testing.T) {
 	}
 }
 
+func TestScopesThatNobodyDefinesAreRefused(t *testing.T) {
+	for _, test := range []struct{ old, replaced, want string }{
+		{"{token: [admin]}", "{token: [admim]}", `openapi.yaml:11:93: the security scheme token defines no scope admim
+    did you mean admin?`},
+		{"{token: [admin]}", "{tokens: [admin]}", `openapi.yaml:11:85: there is no security scheme tokens
+    did you mean token?`},
+		{"security: [{token: [read]}]", "security: [{token: [everything]}]", `openapi.yaml:3:21: the security scheme token defines no scope everything
+    it defines: admin, read, write`},
+		{"    token: {type: oauth2", "    tokens: {type: oauth2", `openapi.yaml:3:13: there is no security scheme token
+    did you mean tokens?`},
+	} {
+		text := strings.Replace(securedContract, test.old, test.replaced, 1)
+		if text == securedContract {
+			t.Fatalf("%s is not in the contract", test.old)
+		}
+		_, err := ParseContract("openapi.yaml", []byte(text))
+		if err == nil {
+			t.Errorf("%s is accepted", test.replaced)
+			continue
+		}
+		first := err.(Problems)[0].String() //nolint:errorlint // it is of this type
+		if diff := cmp.Diff(test.want, first); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if _, err := ParseContract("openapi.yaml", []byte(strings.Replace(securedContract, "other: [read]", "other: [anything]", 1))); err != nil {
+		t.Errorf("a scheme without a list of scopes: %v", err)
+	}
+}
+
 func TestIssuerOfTokens(t *testing.T) {
-	users, orders := &Service{Name: "users"}, &Service{Name: "orders"}
+	users, orders := &Service{Name: "users", Contract: &Contract{Operations: map[string]*Operation{"issueToken": {}}}}, &Service{Name: "orders"}
+	guests := &Service{Name: "users", Contract: &Contract{Operations: map[string]*Operation{"listUsers": {}}}}
 	for _, test := range []struct {
 		platform string
 		services []*Service
@@ -69,6 +104,8 @@ func TestIssuerOfTokens(t *testing.T) {
 	}{
 		{"name: shop", []*Service{orders, users}, users},
 		{"name: shop", []*Service{orders}, nil},
+		{"name: shop", []*Service{orders, guests}, nil},
+		{"name: shop\nauth: {service: users}", []*Service{orders, guests}, guests},
 		{"name: shop\nauth: {service: orders}", []*Service{orders, users}, orders},
 		{"name: shop\nauth: {service: accounts}", []*Service{orders, users}, nil},
 	} {

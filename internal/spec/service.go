@@ -66,15 +66,21 @@ func (s *Service) At(path string) Position {
 	}
 }
 
-// defaultIssuer is the service that issues tokens where platform.yaml names none.
-const defaultIssuer = "users"
+// Where platform.yaml names none, the service of this name issues tokens, if it has this operation.
+const (
+	defaultIssuer = "users"
+	issueToken    = "issueToken"
+)
 
 // Issuer is the service that issues the tokens of requests from outside, or nil.
 func (m *Model) Issuer() *Service {
 	if name := m.Platform.Auth.Service; name != "" {
 		return m.Service(name)
 	}
-	return m.Service(defaultIssuer)
+	if s := m.Service(defaultIssuer); s != nil && s.Contract != nil && s.Contract.Operations[issueToken] != nil {
+		return s
+	}
+	return nil
 }
 
 // Service returns the service of that name, or nil.

@@ -82,7 +82,7 @@ type Auth struct {
 	// Audience that a token must be made for. Default: the platform's name.
 	Audience string `yaml:"audience" is:"line" example:"shop"`
 	// Service that issues the tokens and serves the keys to verify them with, at /.well-known/jwks.json. Default: users, when
-	// there is a service of that name.
+	// there is a service of that name with the operation issueToken.
 	Service string `yaml:"service" is:"service" example:"users"`
 }
 

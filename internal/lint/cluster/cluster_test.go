@@ -19,7 +19,7 @@ import (
 const (
 	catalogContract = `openapi: 3.0.3
 info: {title: catalog, version: 1.0.0}
-components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {}}}}}}
+components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {products:read: r, products:write: w, admin: a}}}}}}
 paths:
   /v1/products:
     get: {operationId: listProducts, responses: {default: {description: d}}}
@@ -38,6 +38,9 @@ paths:
     parameters: [{name: id, in: path, required: true, schema: {type: string}}]
     get: {operationId: getPerson, responses: {default: {description: d}}}
 `
+	issueToken = `  /oauth/token:
+    post: {operationId: issueToken, responses: {default: {description: d}}}
+`
 )
 
 // shop is a platform in which everything occurs that the mesh is made of.
@@ -54,7 +57,7 @@ func shop(t testing.TB) (*spec.Model, []plan.File) {
 			"externals: [{host: a.example}, {host: b.example, port: 6514, tls: passthrough}, {host: c.example, port: 8080, tls: none}]\nevents: {consumes: [product.created.v1]}\n",
 		"services/orders/api/openapi.yaml":         strings.ReplaceAll(otherContract, "erson", "older"),
 		"services/users/service.yaml":              "name: users\n",
-		"services/users/api/openapi.yaml":          otherContract,
+		"services/users/api/openapi.yaml":          otherContract + issueToken,
 		"contracts/events/product.created.v1.json": `{"type": "object", "properties": {"id": {"type": "string"}}}`,
 	} {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
