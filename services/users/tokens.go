@@ -28,18 +28,28 @@ type settings struct {
 		Rotation   time.Duration `config:"rotation" default:"24h" doc:"how long a key signs"`
 		UserScopes []string      `config:"userScopes" default:"orders:read,orders:write,users:read" doc:"what a user who logs in may do"`
 		Client     struct {
-			ID     string        `config:"id" doc:"a first client, which is kept at the start"`
+			ID     string        `config:"id" doc:"a first client, which is made or changed to this at the start"`
 			Secret config.Secret `config:"secret" doc:"that client's secret"`
 			Scopes []string      `config:"scopes" doc:"what that client may do"`
 		} `config:"client"`
 	} `config:"tokens"`
 }
 
+// leastLead is how long a key is at least published before it signs. istiod has Envoy keep a JWKS for 5 minutes, services fetch
+// it as often, and a replica that did not make the key publishes it within one more; this leaves time for fetches that fail.
+const leastLead = 15 * time.Minute
+
 // Validate checks what the types cannot.
 func (s *settings) Validate(c *config.Check) {
 	c.Must("tokens.lifetime", s.Tokens.Lifetime >= time.Minute && s.Tokens.Lifetime <= time.Hour, "is not the time of a token", "give 1m to 1h")
+	c.Must("tokens.rotation", s.Tokens.Rotation >= 4*leastLead, "leaves others no time to fetch a key before it signs", "give 1h or more")
 	c.Must("tokens.rotation", s.Tokens.Rotation >= 4*s.Tokens.Lifetime, "is too often for tokens that live so long", "give at least four times tokens.lifetime")
 	c.Must("tokens.client.secret", (s.Tokens.Client.ID == "") == s.Tokens.Client.Secret.IsZero(), "and tokens.client.id go together", "give both or none")
+}
+
+func (s *settings) keyRotation() auth.Rotation {
+	part := min(time.Hour, s.Tokens.Rotation/4) // Validate has seen to leastLead
+	return auth.Rotation{Period: s.Tokens.Rotation, Lead: part, Keep: max(part, 2*s.Tokens.Lifetime)}
 }
 
 // issueTokens makes the issuer, whose keys are kept in db, and rotated as long as the service runs.
@@ -52,9 +62,7 @@ func issueTokens(ctx context.Context, s *chassis.Service, db *database.DB, set *
 	if err != nil {
 		return nil, fmt.Errorf("tokens.key: %w", err)
 	}
-	// Nobody keeps the keys for longer than a quarter of an hour.
-	part := min(time.Hour, set.Tokens.Rotation/4)
-	keeper := signing.New(db, wrap, issuer, auth.Rotation{Period: set.Tokens.Rotation, Lead: part, Keep: max(part, 2*set.Tokens.Lifetime)}, s.Log())
+	keeper := signing.New(db, wrap, issuer, set.keyRotation(), s.Log())
 	if err := keeper.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -63,7 +71,8 @@ func issueTokens(ctx context.Context, s *chassis.Service, db *database.DB, set *
 	return issuer, nil
 }
 
-// keepClient keeps the configured client, unless it is known just so.
+// keepClient keeps the configured client, unless it is known just so. A secret that has been there before, or one that cannot
+// be read any more, is replaced: from then on the configured one alone is right.
 func keepClient(ctx context.Context, users *store.Store, passwords *password.Hasher, set *settings) error {
 	first := &set.Tokens.Client
 	if first.ID == "" {
@@ -75,8 +84,11 @@ func keepClient(ctx context.Context, users *store.Store, passwords *password.Has
 	}
 	scopes := strings.Join(first.Scopes, " ")
 	same, err := passwords.Verify(ctx, known.SecretHash, first.Secret.Reveal())
-	if err != nil || same && known.Scopes == scopes {
+	if err != nil && !errors.Is(err, password.ErrUnreadable) {
 		return err
+	}
+	if same && known.Scopes == scopes {
+		return nil
 	}
 	hash, err := passwords.Hash(ctx, first.Secret.Reveal())
 	if err != nil {
