@@ -40,6 +40,7 @@ const (
 	InvalidGrant         TokenErrorError = "invalid_grant"
 	InvalidRequest       TokenErrorError = "invalid_request"
 	InvalidScope         TokenErrorError = "invalid_scope"
+	UnauthorizedClient   TokenErrorError = "unauthorized_client"
 	UnsupportedGrantType TokenErrorError = "unsupported_grant_type"
 )
 
@@ -53,6 +54,8 @@ func (e TokenErrorError) Valid() bool {
 	case InvalidRequest:
 		return true
 	case InvalidScope:
+		return true
+	case UnauthorizedClient:
 		return true
 	case UnsupportedGrantType:
 		return true
@@ -256,7 +259,7 @@ type ClientInterface interface {
 
 	// IssueTokenWithBody Issue an access token (RFC 6749).
 	//
-	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -265,7 +268,7 @@ type ClientInterface interface {
 
 	// IssueTokenWithFormdataBody Issue an access token (RFC 6749).
 	//
-	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -324,7 +327,7 @@ func (c *Client) GetDiscovery(ctx context.Context, reqEditors ...RequestEditorFn
 
 // IssueTokenWithBody Issue an access token (RFC 6749).
 //
-// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 //
 // Takes any type of body and a specified content type.
 //
@@ -343,7 +346,7 @@ func (c *Client) IssueTokenWithBody(ctx context.Context, contentType string, bod
 
 // IssueTokenWithFormdataBody Issue an access token (RFC 6749).
 //
-// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -637,7 +640,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueTokenWithBodyWithResponse Issue an access token (RFC 6749).
 	//
-	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -646,7 +649,7 @@ type ClientWithResponsesInterface interface {
 
 	// IssueTokenWithFormdataBodyWithResponse Issue an access token (RFC 6749).
 	//
-	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+	// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -781,16 +784,19 @@ func (r GetDiscoveryResponse) ContentType() string {
 // IssueTokenResponse200Headers the declared response headers of an HTTP 200 response for IssueToken
 type IssueTokenResponse200Headers struct {
 	CacheControl string
+	Pragma       string
 }
 
 // IssueTokenResponse400Headers the declared response headers of an HTTP 400 response for IssueToken
 type IssueTokenResponse400Headers struct {
 	CacheControl string
+	Pragma       string
 }
 
 // IssueTokenResponse401Headers the declared response headers of an HTTP 401 response for IssueToken
 type IssueTokenResponse401Headers struct {
 	CacheControl    string
+	Pragma          string
 	WWWAuthenticate string
 }
 
@@ -1007,7 +1013,7 @@ func (c *ClientWithResponses) GetDiscoveryWithResponse(ctx context.Context, reqE
 
 // IssueTokenWithBodyWithResponse Issue an access token (RFC 6749).
 //
-// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1022,7 +1028,7 @@ func (c *ClientWithResponses) IssueTokenWithBodyWithResponse(ctx context.Context
 
 // IssueTokenWithFormdataBodyWithResponse Issue an access token (RFC 6749).
 //
-// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it.
+// A client proves who it is by HTTP Basic, or by client_id and client_secret in the body. With grant_type client_credentials the token is its own; with password it is that of a user who logs in with it. Nothing is read from the query, and a secret there is refused.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1207,6 +1213,13 @@ func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers IssueTokenResponse400Headers
@@ -1217,6 +1230,13 @@ func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
 			}
 			headers.CacheControl = value
 		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
+		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers IssueTokenResponse401Headers
@@ -1226,6 +1246,13 @@ func ParseIssueTokenResponse(rsp *http.Response) (*IssueTokenResponse, error) {
 				return nil, err
 			}
 			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Pragma"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Pragma", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Pragma = value
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
@@ -1562,6 +1589,7 @@ type IssueTokenResponseObject interface {
 
 type IssueToken200ResponseHeaders struct {
 	CacheControl string
+	Pragma       string
 }
 
 type IssueToken200JSONResponse struct {
@@ -1577,6 +1605,7 @@ func (response IssueToken200JSONResponse) VisitIssueTokenResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1584,6 +1613,7 @@ func (response IssueToken200JSONResponse) VisitIssueTokenResponse(w http.Respons
 
 type IssueToken400ResponseHeaders struct {
 	CacheControl string
+	Pragma       string
 }
 
 type IssueToken400JSONResponse struct {
@@ -1599,6 +1629,7 @@ func (response IssueToken400JSONResponse) VisitIssueTokenResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1606,6 +1637,7 @@ func (response IssueToken400JSONResponse) VisitIssueTokenResponse(w http.Respons
 
 type IssueToken401ResponseHeaders struct {
 	CacheControl    string
+	Pragma          string
 	WWWAuthenticate string
 }
 
@@ -1622,6 +1654,7 @@ func (response IssueToken401JSONResponse) VisitIssueTokenResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.Header().Set("Pragma", fmt.Sprint(response.Headers.Pragma))
 	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	w.WriteHeader(401)
 	_, err := buf.WriteTo(w)

@@ -27,7 +27,11 @@ func (e *grantError) Error() string { return string(e.code) + ": " + e.detail }
 
 // IssueToken gives a client a token of its own, or that of a user who logs in with it.
 func (h *Handler) IssueToken(ctx context.Context, request api.IssueTokenRequestObject) (api.IssueTokenResponseObject, error) {
-	grant, err := h.grant(ctx, request.Body)
+	err := wellFormed(ctx)
+	var grant auth.Grant
+	if err == nil {
+		grant, err = h.grant(ctx, request.Body)
+	}
 	var refused *grantError
 	if errors.As(err, &refused) {
 		return refuse(refused), nil
@@ -37,26 +41,31 @@ func (h *Handler) IssueToken(ctx context.Context, request api.IssueTokenRequestO
 	}
 	token, lifetime, err := h.Issuer.Issue(grant)
 	if err != nil {
-		return nil, err
+		return nil, withoutKeys(err)
 	}
 	return api.IssueToken200JSONResponse{
-		Headers: api.IssueToken200ResponseHeaders{CacheControl: noStore},
+		Headers: api.IssueToken200ResponseHeaders{CacheControl: noStore, Pragma: noCache},
 		Body: api.Token{
 			AccessToken: token, TokenType: "Bearer", ExpiresIn: int(lifetime.Seconds()), Scope: strings.Join(grant.Scopes, " "),
 		},
 	}, nil
 }
 
-const noStore = "no-store"
+// No answer about tokens is kept anywhere (RFC 6749, section 5.1).
+const (
+	noStore = "no-store"
+	noCache = "no-cache"
+)
 
 func refuse(e *grantError) api.IssueTokenResponseObject {
 	body := api.TokenError{Error: e.code, ErrorDescription: &e.detail}
 	if e.code == "invalid_client" {
 		return api.IssueToken401JSONResponse{
-			Headers: api.IssueToken401ResponseHeaders{CacheControl: noStore, WWWAuthenticate: `Basic realm="tokens"`}, Body: body,
+			Headers: api.IssueToken401ResponseHeaders{CacheControl: noStore, Pragma: noCache, WWWAuthenticate: `Basic realm="tokens"`},
+			Body:    body,
 		}
 	}
-	return api.IssueToken400JSONResponse{Headers: api.IssueToken400ResponseHeaders{CacheControl: noStore}, Body: body}
+	return api.IssueToken400JSONResponse{Headers: api.IssueToken400ResponseHeaders{CacheControl: noStore, Pragma: noCache}, Body: body}
 }
 
 // grant decides what is granted. Who the client is comes first: a stranger learns nothing about users.
@@ -75,12 +84,15 @@ func (h *Handler) grant(ctx context.Context, body *api.TokenRequest) (auth.Grant
 	}
 	grant := auth.Grant{Subject: client.ID, Client: client.ID, Scopes: strings.Fields(client.Scopes)}
 	if kind == passwordLogin {
+		grant.Scopes = slices.DeleteFunc(grant.Scopes, func(s string) bool { return !slices.Contains(h.UserScopes, s) })
+		if len(grant.Scopes) == 0 {
+			return auth.Grant{}, &grantError{"unauthorized_client", "the client may do nothing in a user's name"}
+		}
 		user, err := h.logIn(ctx, text(body.Username), text(body.Password))
 		if err != nil {
 			return auth.Grant{}, err
 		}
 		grant.Subject = user.ID
-		grant.Scopes = slices.DeleteFunc(grant.Scopes, func(s string) bool { return !slices.Contains(h.UserScopes, s) })
 	}
 	return narrow(grant, strings.Fields(text(body.Scope)))
 }
@@ -107,7 +119,8 @@ func (h *Handler) logIn(ctx context.Context, email, password string) (store.User
 	if email == "" || password == "" {
 		return store.User{}, &grantError{"invalid_request", "username or password is missing"}
 	}
-	user, err := h.Store.UserByEmail(ctx, strings.ToLower(email))
+	email = strings.ToLower(email)
+	user, err := h.Store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.User{}, err
 	}

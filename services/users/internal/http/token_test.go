@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +15,9 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/chassis/auth"
+	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/users/api"
+	"github.com/trellis-mesh/trellis/services/users/internal/password"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
 )
 
@@ -65,14 +68,22 @@ func aShop() *fakeStore {
 			{ID: "u1", Email: "ada@example.com", PasswordHash: "hash of correct horse"},
 			{ID: "u2", Email: "bob@example.com"},
 		},
-		clients: []store.Client{{ID: "web", SecretHash: "hash of s3cr3t", Scopes: "catalog:write orders:read orders:write"}},
+		clients: []store.Client{
+			{ID: "web", SecretHash: "hash of s3cr3t", Scopes: "catalog:write orders:read orders:write"},
+			{ID: "batch", SecretHash: "hash of s3cr3t", Scopes: "catalog:write"},
+		},
 	}
 }
 
 // ask sends a form; user and secret go into a Basic header when user is not empty.
 func (d *desk) ask(t *testing.T, user, secret string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader(form.Encode()))
+	return d.askAt(t, "/oauth/token", user, secret, form)
+}
+
+func (d *desk) askAt(t *testing.T, target, user, secret string, form url.Values) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if user != "" {
 		r.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(secret))
@@ -81,6 +92,9 @@ func (d *desk) ask(t *testing.T, user, secret string, form url.Values) *httptest
 	d.ServeHTTP(w, r)
 	if cached := w.Header().Get("Cache-Control"); cached != "no-store" {
 		t.Errorf("Cache-Control %q", cached)
+	}
+	if pragma := w.Header().Get("Pragma"); pragma != "no-cache" && w.Header().Get("Content-Type") != problem.ContentType {
+		t.Errorf("Pragma %q", pragma)
 	}
 	return w
 }
@@ -110,6 +124,7 @@ func TestTokenSaysWhoAndWhat(t *testing.T) {
 		"secret in the body":    {"", "", form("grant_type", "client_credentials", "client_id", "web", "client_secret", "s3cr3t", "scope", "catalog:write"), "web", []string{"catalog:write"}},
 		"a user's":              {"web", "s3cr3t", form("grant_type", "password", "username", "Ada@example.com", "password", "correct horse"), "u1", []string{"orders:read", "orders:write"}},
 		"a user's, in part":     {"web", "s3cr3t", form("grant_type", "password", "username", "ada@example.com", "password", "correct horse", "scope", "orders:read"), "u1", []string{"orders:read"}},
+		"the same scope twice":  {"web", "s3cr3t", form("grant_type", "client_credentials", "scope", strings.Repeat("orders:read ", 2)), "web", []string{"orders:read"}},
 		"unknown things beside": {"web", "s3cr3t", form("grant_type", "client_credentials", "resource", "x"), "web", []string{"catalog:write", "orders:read", "orders:write"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,6 +168,8 @@ func TestTokenIsRefusedInTheWordsOfRFC6749(t *testing.T) {
 		"unknown user":         {"web", "s3cr3t", form("grant_type", "password", "username", "eve@example.com", "password", "x"), 400, "invalid_grant"},
 		"user without one":     {"web", "s3cr3t", form("grant_type", "password", "username", "bob@example.com", "password", "x"), 400, "invalid_grant"},
 		"no password":          {"web", "s3cr3t", form("grant_type", "password", "username", "bob@example.com"), 400, "invalid_request"},
+		"a client for no user": {"batch", "s3cr3t", form("grant_type", "password", "username", "ada@example.com", "password", "correct horse"), 400, "unauthorized_client"},
+		"scope twice":          {"web", "s3cr3t", form("grant_type", "client_credentials", "scope", "orders:read", "scope", "orders:write"), 400, "invalid_request"},
 		"a user without a web": {"", "", form("grant_type", "password", "username", "ada@example.com", "password", "correct horse"), 401, "invalid_client"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +201,63 @@ func TestWhetherSomebodyExistsTakesNoLess(t *testing.T) {
 			t.Errorf("%s: %d passwords were verified, want %d", name, d.passwords.verified, test.want)
 		}
 	}
+}
+
+func TestSecretsInTheQueryAreRefused(t *testing.T) {
+	asClient := form("grant_type", "client_credentials", "client_id", "web", "client_secret", "s3cr3t")
+	for _, query := range []string{"client_secret=s3cr3t", "client_secret", "password=x", "a=b&passw%6Frd=x"} {
+		w := newDesk(t, aShop()).askAt(t, "/oauth/token?"+query, "", "", asClient)
+		var refused api.TokenError
+		if err := json.Unmarshal(w.Body.Bytes(), &refused); err != nil || w.Code != http.StatusBadRequest || refused.Error != "invalid_request" {
+			t.Errorf("%s: status %d: %s", query, w.Code, w.Body)
+		}
+	}
+}
+
+func TestNothingIsReadFromTheQuery(t *testing.T) {
+	d := newDesk(t, aShop())
+	if w := d.askAt(t, "/oauth/token?grant_type=client_credentials", "web", "s3cr3t", form("scope", "orders:read")); w.Code != http.StatusBadRequest {
+		t.Errorf("grant_type in the query: status %d: %s", w.Code, w.Body)
+	}
+	w := d.askAt(t, "/oauth/token?scope=orders:read", "web", "s3cr3t", form("grant_type", "client_credentials"))
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "catalog:write") {
+		t.Errorf("scope in the query: status %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestTokenBeforeThereAreKeys(t *testing.T) {
+	d := newDesk(t, aShop())
+	none, err := auth.NewIssuer(auth.IssuerOptions{Issuer: shop, Audience: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Handler = serve(t, Deps{Store: aShop(), Passwords: d.passwords, Issuer: none, IssuerURL: shop})
+	w := d.ask(t, "web", "s3cr3t", form("grant_type", "client_credentials"))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "no_keys") {
+		t.Errorf("status %d, %v: %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// busyPasswords are what there is when too many log in.
+type busyPasswords struct{}
+
+func (busyPasswords) Hash(context.Context, string) (string, error) {
+	return "", fmt.Errorf("hash a password: %w", password.ErrBusy)
+}
+
+func (busyPasswords) Verify(context.Context, string, string) (bool, error) {
+	return false, fmt.Errorf("verify a password: %w", password.ErrBusy)
+}
+
+func TestTooManyLoginsAtOnceAreToldToWait(t *testing.T) {
+	d := newDesk(t, aShop())
+	d.Handler = serve(t, Deps{Store: aShop(), Passwords: busyPasswords{}, Issuer: d.issuer, IssuerURL: shop})
+	w := d.ask(t, "web", "s3cr3t", form("grant_type", "client_credentials"))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("status %d, %v: %s", w.Code, w.Header(), w.Body)
+	}
+	var refused map[string]any
+	call(t, d, "POST", "/v1/users", `{"name": "Eve", "email": "e@example.com", "password": "twelve letters"}`, http.StatusServiceUnavailable, &refused)
 }
 
 func TestCredentialsThatCannotBeRead(t *testing.T) {
