@@ -42,15 +42,16 @@ type Deps struct {
 type Handler struct {
 	Deps
 
-	now   func() time.Time
-	newID func() string
+	now      func() time.Time
+	newID    func() string
+	attempts *attempts
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+	return &Handler{Deps: deps, now: time.Now, newID: newID, attempts: newAttempts(time.Now)}
 }
 
 // newID gives ids that sort by the time they were made at, which keeps the index of the table compact.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/trellis-mesh/trellis/chassis/auth"
+	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
 )
@@ -120,6 +121,9 @@ func (h *Handler) logIn(ctx context.Context, email, password string) (store.User
 		return store.User{}, &grantError{"invalid_request", "username or password is missing"}
 	}
 	email = strings.ToLower(email)
+	if wait := h.attempts.begin(email); wait > 0 {
+		return store.User{}, problem.TooManyRequests("too_many_logins", "There were too many attempts to log in as this user.", wait)
+	}
 	user, err := h.Store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.User{}, err
@@ -131,6 +135,7 @@ func (h *Handler) logIn(ctx context.Context, email, password string) (store.User
 	if !right {
 		return store.User{}, wrongLogin
 	}
+	h.attempts.succeeded(email)
 	return user, nil
 }
 

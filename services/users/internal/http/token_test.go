@@ -260,6 +260,27 @@ func TestTooManyLoginsAtOnceAreToldToWait(t *testing.T) {
 	call(t, d, "POST", "/v1/users", `{"name": "Eve", "email": "e@example.com", "password": "twelve letters"}`, http.StatusServiceUnavailable, &refused)
 }
 
+func TestGuessingAPasswordIsSlow(t *testing.T) {
+	for _, name := range []string{"ada@example.com", "nobody@example.com"} {
+		d := newDesk(t, aShop())
+		logIn := func(password string) *httptest.ResponseRecorder {
+			return d.ask(t, "web", "s3cr3t", form("grant_type", "password", "username", strings.ToUpper(name), "password", password))
+		}
+		for range freeAttempts {
+			if w := logIn("guess"); w.Code != http.StatusBadRequest {
+				t.Fatalf("status %d: %s", w.Code, w.Body)
+			}
+		}
+		w := logIn("correct horse")
+		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || d.passwords.verified != 2*freeAttempts+1 {
+			t.Errorf("%s: status %d, %v, %d passwords verified: %s", name, w.Code, w.Header(), d.passwords.verified, w.Body)
+		}
+		if w := d.ask(t, "web", "s3cr3t", form("grant_type", "password", "username", "bob@example.com", "password", "x")); w.Code != http.StatusBadRequest {
+			t.Errorf("another user: status %d: %s", w.Code, w.Body)
+		}
+	}
+}
+
 func TestCredentialsThatCannotBeRead(t *testing.T) {
 	for _, header := range []string{"Bearer x", "Basic", "Basic !", "Basic " + base64.StdEncoding.EncodeToString([]byte("web")), "Basic " + base64.StdEncoding.EncodeToString([]byte("%zz:x"))} {
 		if _, _, err := credentials(header, &api.TokenRequest{}); !errors.Is(err, wrongClient) {
