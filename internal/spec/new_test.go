@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -63,5 +65,26 @@ func TestHintsTellTheDefaults(t *testing.T) {
 	}
 	if !strings.HasPrefix(raw, "# yaml-language-server: $schema=../../schema/service.schema.json\nname: orders\n") {
 		t.Errorf("the first lines are %q", raw[:100])
+	}
+}
+
+// The services of this repository were made by earlier templates, and people learn from their comments.
+func TestHintsOfTheSampleServicesAreThoseOfToday(t *testing.T) {
+	files, err := filepath.Glob("../../services/*/service.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			for _, hint := range hints {
+				if strings.HasPrefix(line, "# "+hint.key+": ") && strings.TrimSpace(line) != "# "+hint.text {
+					t.Errorf("%s says %q, and a new service %q", file, line, "# "+hint.text)
+				}
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -137,18 +138,53 @@ func (t *text) removeKey(mapping, key *yaml.Node) error {
 		t.splice(from, to, "")
 		return nil
 	}
-	from, to := t.offset(key), t.end(value)
-	switch {
-	case i+2 < len(mapping.Content):
-		to = t.offset(mapping.Content[i+2])
-	case i > 0:
-		from = t.end(mapping.Content[i-1])
-	}
-	if from < 0 || to < from {
+	return t.removeFlow(mapping, i)
+}
+
+// removeFlow takes the member at i out of a mapping in braces. Comments beside it stay: they may be those of its neighbours.
+func (t *text) removeFlow(mapping *yaml.Node, i int) error {
+	from, to := t.offset(mapping.Content[i]), t.end(mapping.Content[i+1])
+	if to < from {
 		return ErrNotEdited
 	}
-	t.splice(from, to, "")
+	before, after := from, to // up to the neighbours
+	if i > 0 {
+		if before = t.end(mapping.Content[i-1]); before < 0 {
+			return ErrNotEdited
+		}
+	}
+	if i+2 < len(mapping.Content) {
+		after = t.offset(mapping.Content[i+2])
+	}
+	switch {
+	case after > to && !bytes.ContainsRune(t.raw[to:after], '#'):
+		t.splice(from, after, "")
+	case after == to && before < from && !bytes.ContainsRune(t.raw[before:from], '#'):
+		t.splice(before, to, "")
+	default:
+		from, to = t.wholeLine(from, t.comma(to))
+		t.splice(from, to, "")
+	}
 	return nil
+}
+
+// comma is the offset after the comma that follows on the same line, or at itself when none does.
+func (t *text) comma(at int) int {
+	rest := bytes.TrimLeft(t.raw[at:], " \t")
+	if bytes.HasPrefix(rest, []byte(",")) {
+		return len(t.raw) - len(rest) + 1
+	}
+	return at
+}
+
+// wholeLine widens a part of the text to its lines, if nothing else is on them.
+func (t *text) wholeLine(from, to int) (int, int) {
+	end := len(t.raw) - len(bytes.TrimLeft(t.raw[to:], " \t\r"))
+	start := len(bytes.TrimRight(t.raw[:from], " \t"))
+	if end < len(t.raw) && t.raw[end] == '\n' && start > 0 && t.raw[start-1] == '\n' {
+		return start, end + 1
+	}
+	return from, to
 }
 
 // commented reports whether there is a comment on the lines of a key and its value.
