@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/trellis-mesh/trellis/internal/cli/termquery"
 	"github.com/trellis-mesh/trellis/internal/workspace"
@@ -130,15 +131,30 @@ writes the code, the deployment and the tests that follow, and never overwrites 
 		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentFlags().StringVar(&a.root, "root", "", "the platform's folder (default: the nearest one up from here with a platform.yaml)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%w\nSee `%s --help`.", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(
 		a.newCommand(), a.syncCommand(), a.addCommand(), a.removeCommand(), a.canaryCommand(), a.checkCommand(), a.undoCommand(), a.explainCommand(),
 		a.graphCommand(), a.upCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	a.teachCompletion(root)
 	return root
+}
+
+// wrongFlag says of a flag's value what is wanted instead, where the parser tells only which of its functions failed.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	wrong := (*pflag.InvalidValueError)(nil)
+	if !errors.As(err, &wrong) {
+		return usage("%w\nSee `%s --help`.", err, cmd.CommandPath())
+	}
+	flag := wrong.GetFlag()
+	want := map[string]string{
+		"int": "a whole number is wanted, such as --%s 10", "duration": "a time with a unit is wanted, such as --%s 30s",
+		"bool": "nothing is wanted behind it, or true or false: --%s=false",
+	}[flag.Value.Type()]
+	if want == "" {
+		return usage("%w\nSee `%s --help`.", err, cmd.CommandPath())
+	}
+	return usage("%s: --%s %s: "+want+"\nSee `%s --help`.", cmd.Name(), flag.Name, wrong.GetValue(), flag.Name, cmd.CommandPath())
 }
 
 // knownCommand refuses what is no command, with the nearest one.

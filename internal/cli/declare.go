@@ -76,11 +76,40 @@ func (s *session) plan(ctx context.Context, c change) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseEdited(own.plan, c.name); err != nil {
+		return nil, err
+	}
 	all, err := join(own, others, platform, rendered{plan: &plan.Plan{Actions: c.edits}})
 	if err != nil {
 		return nil, err
 	}
 	return all.plan, prove(c.after, all.files)
+}
+
+// refuseEdited refuses a change that follows through to files that scaffold owns and a person edited: half of it would be
+// between conflict markers, in files that a cluster is given.
+func refuseEdited(p *plan.Plan, service string) error {
+	var problems spec.Problems
+	for _, a := range p.Conflicts() {
+		if a.Class == plan.Owned && a.Base != nil {
+			problems.Add(spec.Position{File: a.Path}, "say what you need in a declaration, take the edit out with `"+mendEdited(service, a.Path)+"`, and run this again",
+				"it is edited, though scaffold owns it, and would have to change")
+		}
+	}
+	return refuse(problems.Err())
+}
+
+// mendEdited is the command line that makes files of scaffold's own as they should be again, whatever was written into them.
+func mendEdited(service string, files ...string) string {
+	line := "rm"
+	for _, file := range files {
+		line += " " + shell(file)
+	}
+	line += " && scaffold sync"
+	if service != "" {
+		line += " " + shell(service)
+	}
+	return line + " --restore"
 }
 
 // followChanged plans what follows for the changed service itself.

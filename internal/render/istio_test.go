@@ -54,7 +54,7 @@ func decodeStrictly(value any, into proto.Message) error {
 func wholeMesh(t *testing.T) []plan.File {
 	t.Helper()
 	p := shopMesh(t, map[string]string{
-		"catalog": "ingress: [listProducts, getProduct, putProduct]\ndatabase: {kind: postgres}\ncache: {kind: redis}\ntraffic: {canary: {version: v2, weight: 10}}\n",
+		"catalog": "ingress: [listProducts, getProduct, putProduct]\ndatabase: {kind: postgres}\ncache: {kind: redis}\ntraffic: {canary: {version: v2, weight: 10, header: {}}}\n",
 		"orders":  "calls: {catalog: {operations: [getProduct, createProduct]}}\nexternals: [{host: a.example}, {host: b.example, port: 6514, tls: passthrough}, {host: c.example, port: 8080, tls: none}]\n",
 		"users":   "calls: {catalog: {operations: [getProduct], retry: {attempts: 1}}}\n",
 	})

@@ -264,7 +264,7 @@ func TestRetriesAreOfTheCallerAndOfWhatIsIdempotent(t *testing.T) {
 
 func TestCanaryGoesByHeaderThenByWeight(t *testing.T) {
 	p := shopMesh(t, map[string]string{
-		"catalog": "ingress: [listProducts]\ntraffic: {canary: {version: v2, weight: 20}}\n",
+		"catalog": "ingress: [listProducts]\ntraffic: {canary: {version: v2, weight: 20, header: {}}}\n",
 		"orders":  "calls: {catalog: {operations: [getProduct], retry: {attempts: 1}}}\n",
 	})
 	virtualService := meshOf(t, p, "catalog", "VirtualService", "catalog")
@@ -291,6 +291,27 @@ func TestCanaryGoesByHeaderThenByWeight(t *testing.T) {
 	}
 	if diff := cmp.Diff([]any{"v1", "v1", "v2", "v2"}, subsets); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestCanaryThatIsToGoIsAskedByNobody: an abort takes its requests away in one move and its pods in the next.
+func TestCanaryThatIsToGoIsAskedByNobody(t *testing.T) {
+	p := shopMesh(t, map[string]string{
+		"catalog": "ingress: [listProducts]\ntraffic: {canary: {version: v2, weight: 0}}\n",
+		"orders":  "calls: {catalog: {operations: [getProduct], retry: {attempts: 1}}}\n",
+	})
+	for _, name := range []string{"catalog", "catalog-ingress"} {
+		for _, r := range at(t, meshOf(t, p, "catalog", "VirtualService", name), "spec", "http").([]any) {
+			destinations := at(t, r, "route").([]any)
+			for _, d := range destinations {
+				if at(t, d, "destination", "subset") == "v2" && (len(destinations) == 1 || at(t, d, "weight") != 0) {
+					t.Errorf("the route %s leads to v2", at(t, r, "name"))
+				}
+			}
+			if at(t, r, "mirrors") != nil {
+				t.Errorf("the route %s copies requests to v2", at(t, r, "name"))
+			}
+		}
 	}
 }
 

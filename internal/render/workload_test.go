@@ -248,7 +248,7 @@ func TestClusterTakesWhatIsRendered(t *testing.T) {
 		"golden": golden, "pairwise": pairwise,
 		"shop": shopMesh(t, map[string]string{
 			"catalog": "ingress: [listProducts, getProduct, putProduct, deleteProduct, getPrice]\nhttp: {port: 8181}\n" +
-				"traffic: {version: v2, canary: {version: v3, weight: 40, mirror: 3}, outlier: {maxEjected: 0}}\n",
+				"traffic: {version: v2, canary: {version: v3, weight: 40, header: {}, mirror: 3}, outlier: {maxEjected: 0}}\n",
 			"orders": "calls: {catalog: {operations: [getProduct, putPrice, deleteProduct], retry: {attempts: 1}}}\nexternals: [{host: a.example}, {host: a.example, port: 8443, tls: passthrough}]\n",
 			"pages":  "calls: {catalog: {operations: [createProduct, searchProducts]}}\nexternals: [{host: a.example}, {host: a.example, port: 8080, tls: none}]\n",
 			"users":  "http: {port: 8282}\n",

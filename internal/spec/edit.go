@@ -85,7 +85,7 @@ func SetCanary(c Canary) []Change {
 		add(word(c.Version), "version")
 	}
 	add(number(c.Weight), "weight")
-	if c.Header != (Header{}) {
+	if c.Header != nil {
 		add(word(c.Header.Name), "header", "name")
 		add(item{strconv.Quote(c.Header.Value), c.Header.Value}, "header", "value")
 	}
@@ -93,6 +93,11 @@ func SetCanary(c Canary) []Change {
 		add(number(c.Mirror), "mirror")
 	}
 	return all
+}
+
+// RemoveCanaryHeader takes out the header that leads to the canary.
+func RemoveCanaryHeader() Change {
+	return Change{path: []string{"traffic", "canary", "header"}, remove: true}
 }
 
 // SetCanaryWeight sets the share of the requests that the canary gets, in percent, which may be zero.

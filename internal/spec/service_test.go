@@ -83,7 +83,7 @@ func TestWholeDeclarationIsRead(t *testing.T) {
 	want.Events = Events{[]string{"order.created.v1", "order.cancelled.v1"}, []string{"inventory.reserved.v1", "payment.processed.v1"}}
 	want.Externals = []External{{"api.psp.example", 443, "originate"}}
 	want.Ingress = []string{"createOrder", "getOrder"}
-	want.Traffic.Canary = &Canary{Version: "v2", Weight: 10, Header: Header{"x-canary", "true"}}
+	want.Traffic.Canary = &Canary{Version: "v2", Weight: 10, Header: &Header{"x-canary", "true"}}
 	want.SLO.Latency.Under = 300 * time.Millisecond
 	if diff := cmp.Diff(want, parse(t, wholeService), withoutPlaces); diff != "" {
 		t.Error(diff)
@@ -98,8 +98,12 @@ func TestDefaultsThatDependOnOtherFields(t *testing.T) {
 	if got := s.Calls["d"].Retry.PerTry; got != 333*time.Millisecond {
 		t.Errorf("perTry of three attempts in 1s is %s", got)
 	}
-	if got := *s.Traffic.Canary; got != (Canary{Version: "v2", Header: Header{"x-canary", "true"}}) {
+	if got := *s.Traffic.Canary; got != (Canary{Version: "v2"}) {
 		t.Errorf("canary without options is %+v", got)
+	}
+	s = parse(t, "name: a\ntraffic: {canary: {version: v2, header: {}}}\n")
+	if got := s.Traffic.Canary.Header; got == nil || *got != (Header{"x-canary", "true"}) {
+		t.Errorf("header without options is %+v", got)
 	}
 }
 

@@ -234,8 +234,9 @@ type Canary struct {
 	Version string `yaml:"version" required:"true" is:"revision" example:"v2"`
 	// Weight is the share of the requests that go to it, in percent.
 	Weight int `yaml:"weight" default:"0" range:"0..100"`
-	// Header sends requests that carry it to the canary, whatever the weight. Default: x-canary with the value "true".
-	Header Header `yaml:"header"`
+	// Header sends requests that carry it to the canary, whatever the weight; {} is x-canary with the value "true". Default: no
+	// header does.
+	Header *Header `yaml:"header"`
 	// Mirror is the share of the requests, in percent, of which the canary gets a copy whose answer nobody sees. Only reading is
 	// copied (GET, HEAD, OPTIONS): anything else would be done twice.
 	Mirror int `yaml:"mirror" default:"0" range:"0..100"`

@@ -51,7 +51,7 @@ func shop(t testing.TB) (*spec.Model, []plan.File) {
 		"go.mod":        "module example.com/shop\n",
 		"platform.yaml": "name: shop\ntrustDomain: shop.local\ngateway: {hosts: [shop.example.com, www.shop.example.com]}\n",
 		"services/catalog/service.yaml": "name: catalog\ningress: [listProducts, getProduct, createProduct, putProduct]\ndatabase: {kind: postgres}\ncache: {kind: redis}\n" +
-			"events: {publishes: [product.created.v1]}\ntraffic: {canary: {version: v2, weight: 10, mirror: 5}}\n",
+			"events: {publishes: [product.created.v1]}\ntraffic: {canary: {version: v2, weight: 10, header: {}, mirror: 5}}\n",
 		"services/catalog/api/openapi.yaml": catalogContract,
 		"services/orders/service.yaml": "name: orders\ncalls:\n  catalog: {operations: [getProduct, createProduct], timeout: 800ms, retry: {attempts: 2, perTry: 300ms}}\n  users: {operations: [getPerson]}\n" +
 			"externals: [{host: a.example}, {host: b.example, port: 6514, tls: passthrough}, {host: c.example, port: 8080, tls: none}]\nevents: {consumes: [product.created.v1]}\n",

@@ -51,15 +51,16 @@ func (c *checks) routed(s *spec.Service, want expected) {
 	if from == "" {
 		from = "outside"
 	}
-	found, header := false, false
+	found, byHeader := false, false
+	canary := s.Traffic.Canary
 	each(c, func(o *object.Object, v *networking.VirtualService) {
 		if !c.serves(s, v, want.caller == "") {
 			return
 		}
 		for i, r := range v.Http {
 			if found || !c.matches(s, r, want, nil) {
-				if canary := s.Traffic.Canary; !found && canary != nil && c.matches(s, r, want, &canary.Header) && goesTo(r, canary.Version) {
-					header = true
+				if !found && canary != nil && canary.Header != nil && c.matches(s, r, want, canary.Header) && goesTo(r, canary.Version) {
+					byHeader = true
 				}
 				continue
 			}
@@ -74,7 +75,7 @@ func (c *checks) routed(s *spec.Service, want expected) {
 	if !found {
 		c.add(want.declared, "there is no route to %s for %s of %s", s.Name, want.op.ID, from)
 	}
-	if s.Traffic.Canary != nil && !header {
+	if canary != nil && canary.Header != nil && !byHeader {
 		c.add(s.At("traffic.canary"), "no route to %s leads %s of %s to the canary by its header", s.Name, want.op.ID, from)
 	}
 }
