@@ -127,6 +127,9 @@ func (s *session) find(ctx context.Context) (findings, error) {
 		return found, err
 	}
 	deployed, err := s.yours(now.files)
+	if err == nil {
+		deployed, err = cluster.Found(m, deployed, s.FS())
+	}
 	if err != nil {
 		return found, err
 	}

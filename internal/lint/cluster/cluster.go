@@ -1,8 +1,11 @@
 // Package cluster proves what a cluster would be given, all files together and without one: every document is of its type and
 // its custom resource's schema (package object), every name in it leads to something that exists, and what the policies, routes and
 // sidecars let through is exactly what the declarations say. It is not made from what the renderer made: it reads the YAML as
-// the mesh would, and computes what is declared by itself, so that a fault in a template is found here.
+// the mesh would, and computes what is declared by itself, so that a fault in a template is found here. And so is what a person
+// writes beside it: each environment is checked as kustomize builds it, with its patches and further resources.
 //
+//	files, err := cluster.Found(model, rendered, disk)
+//	…
 //	problems := cluster.Check(model, files)
 //
 // What only traffic can show is proven by mesh/proof. Files of some services only are for package lint: here they would leave
@@ -12,7 +15,6 @@ package cluster
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -41,60 +43,86 @@ const (
 // adminPort is where every service serves metrics and health.
 const adminPort = 9090
 
-// Check proves the files of a whole platform. The problems are sorted by place; when documents cannot be read, there are only
-// the problems of that.
+// Check proves the files of a whole platform, for each of its environments as kustomize builds it. The problems are sorted by
+// place; when documents cannot be read, there are only the problems of that.
 func Check(m *spec.Model, files []plan.File) spec.Problems {
-	c := &checks{model: m, files: map[string]bool{}, hosts: map[string]*host{}, accounts: map[string]bool{}, namespaces: map[string]bool{"kube-system": true}}
-	var manifests []plan.File
-	for _, f := range files {
-		if deployed(f.Path) {
-			manifests = append(manifests, f)
-			c.files[f.Path] = true
-		}
-	}
-	if len(manifests) == 0 {
+	t := newManifests(files)
+	if len(t.given) == 0 {
 		return nil // the platform has no service yet
 	}
-	var problems spec.Problems
-	c.contents, problems = object.Read(manifests)
-	if len(problems) == 0 {
-		c.collect()
-		c.identities()
-		c.kustomizations()
-		c.references()
-		c.platform()
-		for _, s := range m.Services {
-			c.declared(s)
+	if err := t.follow(); err != nil {
+		t.problems.Add(spec.Position{}, "", "%v", err)
+	}
+	sources, problems := object.Read(t.applied())
+	if problems = append(t.problems, problems...); len(problems) == 0 {
+		c := &checks{model: m, manifests: t, sources: sources}
+		if c.listed(); len(c.problems) == 0 {
+			c.built()
 		}
-		c.gateway()
-		c.stores()
 		problems = c.problems
 	}
 	problems.Sort()
 	return problems
 }
 
-// deployed reports whether a file goes to a cluster: those of the mesh, and of the services' deploy folders.
-func deployed(file string) bool {
-	inMesh := strings.HasPrefix(file, "mesh/") && !strings.HasPrefix(file, "mesh/proof/")
-	inService := path.Base(path.Dir(file)) == "deploy" && !strings.HasPrefix(path.Base(file), "rules")
-	return (inMesh || inService) && strings.HasSuffix(file, ".yaml")
+// built checks what the cluster of each environment is given, or what the files hold where there is no environment.
+func (c *checks) built() {
+	environments := c.environments()
+	if len(environments) == 0 {
+		c.view("", c.sources.Objects)
+		return
+	}
+	told := map[spec.Problem]bool{}
+	for _, environment := range environments {
+		view := *c
+		view.problems = nil
+		if objects := view.build(environment); len(view.problems) == 0 {
+			view.view(environment, objects)
+		}
+		for _, p := range view.problems {
+			if !told[p] { // most of one environment is another's, too
+				told[p] = true
+				c.problems = append(c.problems, p)
+			}
+		}
+	}
+}
+
+// view checks the objects of one cluster.
+func (c *checks) view(environment string, objects []*object.Object) {
+	c.environment, c.objects = environment, objects
+	c.hosts, c.accounts, c.namespaces = map[string]*host{}, map[string]bool{}, map[string]bool{"kube-system": true}
+	c.collect()
+	c.identities()
+	c.references()
+	c.platform()
+	for _, s := range c.model.Services {
+		c.declared(s)
+	}
+	c.gateway()
+	c.stores()
 }
 
 // checks collects what is found.
 type checks struct {
-	model      *spec.Model
-	contents   object.Contents
-	files      map[string]bool // by path
-	workloads  []workload
-	hosts      map[string]*host // by fully qualified name
-	accounts   map[string]bool  // namespace/name
-	namespaces map[string]bool
-	problems   spec.Problems
+	model       *spec.Model
+	manifests   *manifests
+	sources     object.Contents // of all files
+	environment string          // its folder; empty when all files are looked at
+	objects     []*object.Object
+	workloads   []workload
+	hosts       map[string]*host // by fully qualified name
+	accounts    map[string]bool  // namespace/name
+	namespaces  map[string]bool
+	problems    spec.Problems
 }
 
 func (c *checks) add(at spec.Position, format string, args ...any) {
-	c.problems.Add(at, syncAgain, format, args...)
+	remedy := syncAgain
+	if f, known := c.manifests.all[at.File]; known && f.Class == plan.Once {
+		remedy = "correct it there: scaffold sync leaves that file alone"
+	}
+	c.problems.Add(at, remedy, format, args...)
 }
 
 // workload is a group of pods.
@@ -189,7 +217,7 @@ func (c *checks) pods(o *object.Object, template corev1.PodTemplateSpec) {
 
 // each calls do for every object whose spec is a T.
 func each[T any](c *checks, do func(o *object.Object, spec T)) {
-	for _, o := range c.contents.Objects {
+	for _, o := range c.objects {
 		if s, ok := o.Spec.(T); ok {
 			do(o, s)
 		}
@@ -199,12 +227,12 @@ func each[T any](c *checks, do func(o *object.Object, spec T)) {
 // identities checks that no two objects are the same one, and that their namespaces are there.
 func (c *checks) identities() {
 	seen := map[string]*object.Object{}
-	for _, o := range c.contents.Objects {
+	for _, o := range c.objects {
 		if o.Name == "" {
 			c.add(o.At("metadata"), "the %s has no name", o.Kind)
 			continue
 		}
-		id := o.APIVersion + " " + o.String()
+		id := identity(o)
 		if other := seen[id]; other != nil {
 			c.add(o.At("metadata", "name"), "the %s is in %s, too: one would overwrite the other", o, other.File)
 		}
@@ -217,54 +245,6 @@ func (c *checks) identities() {
 
 func known[V any](names map[string]V) string {
 	return "there are " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
-}
-
-// kustomizations checks that every file is applied by some kustomization, and that these lead to what is there.
-func (c *checks) kustomizations() {
-	folders, listed := map[string]bool{}, map[string]bool{}
-	for _, k := range c.contents.Kustomizations {
-		folders[path.Dir(k.File)] = true
-	}
-	for _, k := range c.contents.Kustomizations {
-		entries := func(field string, all []string) {
-			for i, entry := range all {
-				target := path.Join(path.Dir(k.File), entry)
-				listed[target] = true
-				if !c.files[target] && !folders[target] {
-					c.add(k.At(field, i), "%s: there is no %s, and no kustomization of that name", field, entry)
-				} else if _, values := c.contents.Values[target]; values {
-					c.add(k.At(field, i), "%s is listed, but holds no Kubernetes object", entry)
-				}
-			}
-		}
-		entries("resources", k.Resources)
-		entries("components", k.Components)
-	}
-	told := map[string]bool{}
-	for _, o := range c.contents.Objects {
-		if !listed[o.File] && !told[o.File] {
-			told[o.File] = true
-			c.add(o.At(), "no kustomization lists %s, so it would not be applied", path.Base(o.File))
-		}
-	}
-	for _, k := range c.contents.Kustomizations {
-		if dir := path.Dir(k.File); path.Dir(dir) == "mesh/environments" && !c.leads(dir, map[string]bool{}) {
-			c.add(k.At(), "%s does not lead to %s, so the mesh would let everything through", dir, baseFolder)
-		}
-	}
-}
-
-// baseFolder holds what every environment needs.
-const baseFolder = "mesh/base"
-
-// leads reports whether the kustomization in a folder has the base, by itself or by others.
-func (c *checks) leads(dir string, seen map[string]bool) bool {
-	if dir == baseFolder || seen[dir] {
-		return dir == baseFolder
-	}
-	seen[dir] = true
-	i := slices.IndexFunc(c.contents.Kustomizations, func(k *object.Kustomization) bool { return path.Dir(k.File) == dir })
-	return i >= 0 && slices.ContainsFunc(c.contents.Kustomizations[i].Resources, func(entry string) bool { return c.leads(path.Join(dir, entry), seen) })
 }
 
 // principal is a service account as policies write it.

@@ -181,7 +181,7 @@ func anyOf(all []string, otherwise string) []string {
 
 // find gives the object of that kind and name, or nil.
 func (c *checks) find(kind, namespace, name string) *object.Object {
-	for _, o := range c.contents.Objects {
+	for _, o := range c.objects {
 		if o.Kind == kind && o.Namespace == namespace && o.Name == name {
 			return o
 		}

@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
@@ -23,13 +25,20 @@ func (c *checks) platform() {
 	c.strict()
 	c.nothing()
 	c.standardSidecar()
-	config, err := c.contents.MeshConfig(meshFile)
+	files := []string{meshFile}
 	at := spec.Position{File: meshFile, Line: 1, Column: 1}
+	if above := path.Join(c.environment, "istio", path.Base(meshFile)); c.sources.Values[above] != nil {
+		files = append(files, above)
+		if own, err := c.sources.MeshConfig(above); err != nil || !proto.Equal(own, &meshconfig.MeshConfig{}) {
+			at.File = above
+		}
+	}
+	config, err := c.sources.MeshConfig(files...)
 	if err != nil {
 		c.add(at, "the mesh configuration cannot be read: %v", err)
 		return
 	}
-	if n := c.contents.Values[meshFile]; n != nil {
+	if n := c.sources.Values[at.File]; n != nil {
 		at.Line = n.Line
 	}
 	if config.TrustDomain != c.model.Platform.TrustDomain {

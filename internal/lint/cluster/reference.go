@@ -131,7 +131,7 @@ func (c *checks) virtualService(o *object.Object, v *networking.VirtualService) 
 
 // has reports whether there is an object of the kind with this namespace/name.
 func (c *checks) has(kind, name string) bool {
-	return slices.ContainsFunc(c.contents.Objects, func(o *object.Object) bool { return o.Kind == kind && o.Namespace+"/"+o.Name == name })
+	return slices.ContainsFunc(c.objects, func(o *object.Object) bool { return o.Kind == kind && o.Namespace+"/"+o.Name == name })
 }
 
 func (c *checks) route(o *object.Object, r *networking.HTTPRoute, path ...any) {
@@ -292,10 +292,12 @@ func (c *checks) networkPolicy(o *object.Object, p *networkingv1.NetworkPolicy) 
 	peers := func(direction string, i int, field string, all []networkingv1.NetworkPolicyPeer) {
 		for j, peer := range all {
 			at := o.At("spec", direction, i, field, j)
-			if n := peer.NamespaceSelector; n != nil && !c.namespaces[n.MatchLabels[corev1.LabelMetadataName]] {
-				c.add(at, "the %s names the namespace %q, which is not there", o, n.MatchLabels[corev1.LabelMetadataName])
+			if n := peer.NamespaceSelector; n != nil {
+				if name, names := n.MatchLabels[corev1.LabelMetadataName]; names && !c.namespaces[name] {
+					c.add(at, "the %s names the namespace %q, which is not there", o, name)
+				}
 			}
-			if s := peer.PodSelector; s != nil && peer.NamespaceSelector == nil && len(c.selected(o.Namespace, s.MatchLabels)) == 0 {
+			if s := peer.PodSelector; s != nil && peer.NamespaceSelector == nil && len(s.MatchExpressions) == 0 && len(c.selected(o.Namespace, s.MatchLabels)) == 0 {
 				c.add(at, "the %s names pods with %s, and there are none in %s", o, text(s.MatchLabels), o.Namespace)
 			}
 		}

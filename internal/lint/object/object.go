@@ -31,10 +31,13 @@ type Object struct {
 	APIVersion, Kind string
 	Namespace, Name  string
 	// Spec is what Istio reads of one of its kinds: a *networking.VirtualService and so on. For Kubernetes' own kinds it is the
-	// whole object, such as *appsv1.Deployment.
+	// whole object, such as *appsv1.Deployment. It is nil for a custom resource of others, about which nothing is known here.
 	Spec any
 
 	node *yaml.Node
+	json []byte
+	// from is the place of what made the object, where it is not as it stands in its file.
+	from spec.Position
 }
 
 // String names the object for a message.
@@ -46,7 +49,25 @@ func (o *Object) String() string {
 }
 
 // At gives the place of a field by keys and indices, or of the nearest one around it that stands in the file.
-func (o *Object) At(path ...any) spec.Position { return place(o.File, o.node, path) }
+func (o *Object) At(path ...any) spec.Position {
+	if o.from.File != "" {
+		return o.from
+	}
+	return place(o.File, o.node, path)
+}
+
+// Is reports whether the object is the one in this JSON, whose keys are sorted.
+func (o *Object) Is(raw []byte) bool { return bytes.Equal(o.json, raw) }
+
+// Made reads an object that something at from made of those in files, such as a kustomization with a patch.
+func Made(raw []byte, from spec.Position) (*Object, spec.Problems) {
+	o := &Object{File: from.File, from: from, node: &yaml.Node{}}
+	var n yaml.Node
+	if err := yaml.Unmarshal(raw, &n); err == nil && len(n.Content) > 0 {
+		o.node = n.Content[0]
+	}
+	return o, o.decode()
+}
 
 func place(file string, n *yaml.Node, path []any) spec.Position {
 	at := n
@@ -78,18 +99,6 @@ func child(n *yaml.Node, part any) *yaml.Node {
 
 // remedy is that of a document that no cluster takes.
 const remedy = "correct the template; run scaffold sync if the file was edited"
-
-// Kustomization is the part of a kustomization.yaml that leads to other files.
-type Kustomization struct {
-	File       string
-	Resources  []string `yaml:"resources"`
-	Components []string `yaml:"components"`
-
-	node yaml.Node
-}
-
-// At is as Object.At.
-func (k *Kustomization) At(path ...any) spec.Position { return place(k.File, &k.node, path) }
 
 // Contents is what is read of the YAML files of some folders.
 type Contents struct {
@@ -146,16 +155,17 @@ func (c *Contents) add(file string, n *yaml.Node) (problems spec.Problems) {
 		return problems
 	}
 	switch {
-	case head.APIVersion == "" && head.Kind == "":
-		c.Values[file] = n
-	case strings.HasPrefix(head.APIVersion, "kustomize.config.k8s.io/"):
-		k := &Kustomization{File: file, node: *n}
-		if err := n.Decode(k); err != nil {
+	case IsKustomization(file) || strings.HasPrefix(head.APIVersion, "kustomize.config.k8s.io/"):
+		k, err := newKustomization(file, n)
+		if err != nil {
 			wrong(err)
 		}
 		c.Kustomizations = append(c.Kustomizations, k)
+	case head.APIVersion == "" && head.Kind == "":
+		c.Values[file] = n
+	case strings.HasPrefix(head.APIVersion, "kind.x-k8s.io/"): // how a cluster is made, not what it is given
 	default:
-		o := &Object{File: file, APIVersion: head.APIVersion, Kind: head.Kind, node: n}
+		o := &Object{File: file, node: n}
 		problems = o.decode()
 		c.Objects = append(c.Objects, o)
 	}
@@ -169,11 +179,13 @@ func (o *Object) decode() (problems spec.Problems) {
 		problems.Add(o.At(), remedy, "%s: %v", o.Kind, err)
 		return problems
 	}
+	o.json = raw
 	var head struct {
-		Metadata struct{ Name, Namespace string }
+		APIVersion, Kind string
+		Metadata         struct{ Name, Namespace string }
 	}
 	if err := json.Unmarshal(raw, &head); err == nil {
-		o.Name, o.Namespace = head.Metadata.Name, head.Metadata.Namespace
+		o.APIVersion, o.Kind, o.Name, o.Namespace = head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace
 	}
 	id := o.APIVersion + " " + o.Kind
 	if newSpec, known := istioKinds[id]; known {
@@ -183,6 +195,9 @@ func (o *Object) decode() (problems spec.Problems) {
 		return append(problems, o.schema(id)...)
 	}
 	newObject, known := kubernetesKinds[id]
+	if !known && foreign(o.APIVersion) {
+		return nil
+	}
 	if !known {
 		problems.Add(o.At("kind"), remedy, "there is no kind %s of %s among those that are known here", o.Kind, o.APIVersion)
 		return problems

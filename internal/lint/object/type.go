@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	meshconfig "istio.io/api/mesh/v1alpha1"
@@ -82,11 +83,18 @@ var kubernetesKinds = map[string]func() any{
 	"rbac.authorization.k8s.io/v1 RoleBinding":        func() any { return &rbacv1.RoleBinding{} },
 }
 
-// everywhere are the kinds whose objects lie in no namespace.
-var everywhere = []string{"ClusterRole", "ClusterRoleBinding", "IngressClass", "Namespace", "PersistentVolume", "PriorityClass", "StorageClass"}
+// foreign reports whether an API is neither Kubernetes' own nor Istio's, or defines such an API.
+func foreign(apiVersion string) bool {
+	group, _, named := strings.Cut(apiVersion, "/")
+	ours := !named || !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io") || strings.HasSuffix(group, ".istio.io")
+	return !ours || group == "apiextensions.k8s.io"
+}
 
-// Namespaced reports whether objects of this kind lie in a namespace.
-func (o *Object) Namespaced() bool { return !slices.Contains(everywhere, o.Kind) }
+// everywhere are the kinds whose objects lie in no namespace.
+var everywhere = []string{"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "IngressClass", "Namespace", "PersistentVolume", "PriorityClass", "StorageClass"}
+
+// Namespaced reports whether objects of this kind lie in a namespace, as far as that is known of the kind.
+func (o *Object) Namespaced() bool { return o.Spec != nil && !slices.Contains(everywhere, o.Kind) }
 
 // decodeKubernetes reads an object as the API server does with fieldValidation=Strict.
 func decodeKubernetes(raw []byte, into any) (any, error) {
@@ -120,21 +128,42 @@ func decodeMessage(raw []byte, into istioSpec) error {
 	return decoder.Unmarshal(bytes.NewReader(raw), into)
 }
 
-// MeshConfig reads the mesh configuration out of the values for Istio's chart istiod.
-func (c *Contents) MeshConfig(file string) (*meshconfig.MeshConfig, error) {
-	var values struct {
-		MeshConfig map[string]any `yaml:"meshConfig"`
+// MeshConfig reads the mesh configuration out of the values for Istio's chart istiod, of which later files go on top of earlier
+// ones, as Helm puts them together.
+func (c *Contents) MeshConfig(files ...string) (*meshconfig.MeshConfig, error) {
+	merged := map[string]any{}
+	for _, file := range files {
+		var values struct {
+			MeshConfig map[string]any `yaml:"meshConfig"`
+		}
+		if c.Values[file] == nil {
+			return nil, fmt.Errorf("there is no %s", file)
+		}
+		if err := c.Values[file].Decode(&values); err != nil {
+			return nil, err
+		}
+		overlay(merged, values.MeshConfig)
 	}
-	if c.Values[file] == nil {
-		return nil, fmt.Errorf("there is no %s", file)
-	}
-	if err := c.Values[file].Decode(&values); err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(values.MeshConfig)
+	raw, err := json.Marshal(merged)
 	if err != nil {
 		return nil, err
 	}
 	var config meshconfig.MeshConfig
 	return &config, decodeMessage(raw, &config)
+}
+
+// overlay puts values on top of others: mappings are merged, null takes away, and all else replaces.
+func overlay(below, above map[string]any) {
+	for key, value := range above {
+		over, ok := value.(map[string]any)
+		under, both := below[key].(map[string]any)
+		switch {
+		case value == nil:
+			delete(below, key)
+		case ok && both:
+			overlay(under, over)
+		default:
+			below[key] = value
+		}
+	}
 }
