@@ -87,7 +87,8 @@ func (c *checks) outside() {
 	}
 }
 
-// externals checks that all services that declare a host outside the mesh mean the same by each port that programs use.
+// externals checks that the hosts outside are outside, and that all services that declare one mean the same by it: the mesh has
+// one description of a host, for everybody who may reach it.
 func (c *checks) externals() {
 	type declaration struct {
 		spec.External
@@ -96,10 +97,8 @@ func (c *checks) externals() {
 	seen := map[string]declaration{}
 	for _, s := range c.model.Services {
 		for i, e := range s.Externals {
-			port := e.Port
-			if e.TLS == "originate" {
-				port = plainPort
-			}
+			c.isOutside(s, i, e)
+			port := inMesh(e)
 			key := fmt.Sprintf("%s:%d", e.Host, port)
 			first, known := seen[key]
 			if !known {
@@ -113,7 +112,54 @@ func (c *checks) externals() {
 			}
 		}
 	}
+	for _, s := range c.model.Services {
+		c.ownPorts(s)
+	}
 }
+
+// inMesh is the port of an external that programs use.
+func inMesh(e spec.External) int {
+	if e.TLS == "originate" {
+		return plainPort
+	}
+	return e.Port
+}
+
+// ownPorts checks that the service gets no port of a host that only another one declares.
+func (c *checks) ownPorts(s *spec.Service) {
+	told := map[string]bool{}
+	for i, e := range s.Externals {
+		for _, other := range c.model.External(e.Host) {
+			for _, theirs := range other.Externals {
+				own := slices.ContainsFunc(s.Externals, func(o spec.External) bool { return o.Host == e.Host && inMesh(o) == inMesh(theirs) })
+				if theirs.Host == e.Host && !own && !told[e.Host] {
+					told[e.Host] = true
+					c.problems.Add(s.At(item("externals", i)), "declare the same ports of "+e.Host+" in both, or reach one of them by another name",
+						"%s would reach port %d of %s, which only %s declares: the mesh knows a host's ports for all who may reach it", s.Name, theirs.Port, e.Host, other.Name)
+				}
+			}
+		}
+	}
+}
+
+// isOutside checks that an external is neither a part of the platform nor the sidecar itself.
+func (c *checks) isOutside(s *spec.Service, i int, e spec.External) {
+	at := s.At(item("externals", i))
+	first, last, _ := strings.Cut(e.Host, ".") // a short name in the cluster has two words
+	switch {
+	case slices.Contains(c.model.Platform.Gateway.Hosts, e.Host):
+		c.problems.Add(at, "declare a call instead", "%s is the platform's own gateway", e.Host)
+	case last == c.model.Platform.Namespace && c.model.Service(first) != nil || last == "default" || last == "kube-system" || slices.Contains(meshNamespaces, last):
+		c.problems.Add(at, "declare a call, or database, cache or events instead", "%s is a name inside the cluster: %s is a namespace", e.Host, last)
+	case strings.HasSuffix(e.Host, ".localhost"):
+		c.problems.Add(at, "name a host outside the cluster", "%s is this machine", e.Host)
+	case e.Port >= firstSidecarPort && e.Port <= lastSidecarPort:
+		c.problems.Add(at, "reach the host by another port", "port %d is taken: the sidecar of every pod has %d to %d", e.Port, firstSidecarPort, lastSidecarPort)
+	}
+}
+
+// The ports that Istio's sidecars listen on: https://istio.io/latest/docs/ops/deployment/application-requirements/.
+const firstSidecarPort, lastSidecarPort = 15000, 15090
 
 // sameMeaning is the remedy for two declarations that give a port of a host two meanings.
 func sameMeaning(a, b spec.External, port int) string {

@@ -58,6 +58,26 @@ func TestFaultsOfTheMeshAreFound(t *testing.T) {
 		{"TLS added on two ports", map[string]string{ordersFile: "name: orders\nexternals: [{host: a.example}, {host: a.example, port: 8443}]\n"},
 			`services/orders/service.yaml:2:32: orders declares port 8443 of a.example with tls: originate, and orders port 443 with tls: originate: in the mesh, both are port 80
     programs reach what the mesh adds TLS to at port 80, so that can be one port of a host: write tls: passthrough for the other, and let the program speak TLS`},
+		{"another service's port", map[string]string{
+			catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\nexternals: [{host: a.example}, {host: a.example, port: 8443, tls: passthrough}]\n",
+			ordersFile:  "name: orders\nexternals: [{host: b.example}, {host: a.example}]\n"},
+			`services/orders/service.yaml:2:32: orders would reach port 8443 of a.example, which only catalog declares: the mesh knows a host's ports for all who may reach it
+    declare the same ports of a.example in both, or reach one of them by another name`},
+		{"the gateway from inside", map[string]string{ordersFile: "name: orders\nexternals: [{host: shop.example}]\n", "platform.yaml": "name: shop\ngateway: {hosts: [shop.example]}\n"},
+			`services/orders/service.yaml:2:13: shop.example is the platform's own gateway
+    declare a call instead`},
+		{"a store as if it were outside", map[string]string{ordersFile: "name: orders\nexternals: [{host: postgres.data, port: 5432, tls: none}]\n"},
+			`services/orders/service.yaml:2:13: postgres.data is a name inside the cluster: data is a namespace
+    declare a call, or database, cache or events instead`},
+		{"a service as if it were outside", map[string]string{ordersFile: "name: orders\nexternals: [{host: catalog.store}]\n", "platform.yaml": "name: shop\nnamespace: store\n"},
+			`services/orders/service.yaml:2:13: catalog.store is a name inside the cluster: store is a namespace
+    declare a call, or database, cache or events instead`},
+		{"the pod itself as if it were outside", map[string]string{ordersFile: "name: orders\nexternals: [{host: a.localhost}]\n"},
+			`services/orders/service.yaml:2:13: a.localhost is this machine
+    name a host outside the cluster`},
+		{"a port of the sidecar", map[string]string{ordersFile: "name: orders\nexternals: [{host: a.example, port: 15001, tls: none}]\n"},
+			`services/orders/service.yaml:2:13: port 15001 is taken: the sidecar of every pod has 15000 to 15090
+    reach the host by another port`},
 		{"one port, two protocols", map[string]string{
 			catalogFile: "name: catalog\nevents: {publishes: [product.created.v1]}\nexternals: [{host: a.example, tls: passthrough}]\n",
 			ordersFile:  "name: orders\nexternals: [{host: a.example, tls: none}]\n"},

@@ -4,6 +4,7 @@ import (
 	"go/token"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -55,7 +56,7 @@ var kinds = map[string]kind{
 	// The type is a Kafka topic too, of which 249 characters are allowed; the dead-letter topics need some.
 	"event": {pattern: whole(`[a-z][a-z0-9]*(-[a-z0-9]+)*(\.[a-z][a-z0-9]*(-[a-z0-9]+)*)+\.v[1-9][0-9]{0,3}`), most: 120, what: "an event type", refuse: refuseEvent,
 		form: "write name.verb.version in lower case, such as order.created.v1"},
-	"header": {pattern: whole(`[a-z0-9]([-a-z0-9]*[a-z0-9])?`), most: 100, what: "a header's name",
+	"header": {pattern: whole(`[a-z0-9]([-a-z0-9]*[a-z0-9])?`), most: 100, what: "a header's name", refuse: refuseHeader,
 		form: "use lower-case letters, digits and hyphens, such as x-canary"},
 	"cpu": {pattern: whole(`[0-9]{1,6}m|[0-9]{1,4}(\.[0-9]{1,3})?`), most: 10, what: "an amount of processors", refuse: refuseZero, numeric: true,
 		form: "write thousandths of a core, such as 250m, or cores, such as 2"},
@@ -131,8 +132,25 @@ func refuseHost(host string) string {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return "is an address, and certificates and policies need a name"
 	}
-	if strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".svc.cluster.local") {
+	if strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".cluster.local") {
 		return "is a name inside the cluster: declare a call instead"
+	}
+	return ""
+}
+
+// standing are headers that every request may have for a reason of its own, or that say how a connection is used: none of them
+// marks a request for another version of a service.
+var standing = []string{
+	"accept", "accept-charset", "accept-encoding", "accept-language", "authorization", "cache-control", "connection", "content-encoding",
+	"content-length", "content-type", "cookie", "date", "expect", "forwarded", "host", "http2-settings", "if-match", "if-modified-since",
+	"if-none-match", "if-range", "if-unmodified-since", "keep-alive", "origin", "pragma", "range", "referer", "set-cookie", "te", "trailer",
+	"transfer-encoding", "upgrade", "user-agent", "via", "baggage", "traceparent", "tracestate", "x-real-ip", "x-request-id",
+}
+
+func refuseHeader(name string) string {
+	prefixed := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	if slices.Contains(standing, name) || slices.ContainsFunc([]string{"proxy-", "sec-", "x-b3-", "x-envoy-", "x-forwarded-"}, prefixed) {
+		return "has a meaning of its own in every request"
 	}
 	return ""
 }

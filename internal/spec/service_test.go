@@ -258,6 +258,8 @@ func TestBrokenDeclarationGivesOneProblem(t *testing.T) {
     write the whole name without scheme, port or path, such as api.example.com`},
 		{"address", "name: orders\nexternals: [{host: 10.0.0.1}]\n", `2:20: externals[0].host is "10.0.0.1", which is an address, and certificates and policies need a name
     choose another`},
+		{"host inside the cluster", "name: orders\nexternals: [{host: postgres.data.svc.cluster.local}]\n", `2:20: externals[0].host is "postgres.data.svc.cluster.local", which is a name inside the cluster: declare a call instead
+    choose another`},
 		{"host twice", "name: orders\nexternals: [{host: a.b}, {host: a.b, port: 443}]\n", `2:26: externals names a.b:443 again: it is on line 2 already
     remove one of the two`},
 		{"call without operations", "name: orders\ncalls:\n  users: {timeout: 1s}\n", `3:3: calls.users.operations is missing
