@@ -140,8 +140,8 @@ func (s *session) followNeighbours(ctx context.Context, m *spec.Model, names []s
 	return all, nil
 }
 
-// settle leaves out of a plan for others what a person has to look at. What stays unchanged is recorded, so that the next sync
-// finds nothing to do and undo takes back this command, not that one.
+// settle leaves out of a plan for others, or for the platform, what a person has to look at: nobody asked about it now. What stays
+// unchanged is recorded, so that the next sync finds nothing to do and undo takes back this command, not that one.
 func settle(p *plan.Plan) {
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.Action) bool {
 		return a.Op == plan.Conflict || a.Op == plan.Skip || a.Op == plan.Keep && a.Class == plan.Owned

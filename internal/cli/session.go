@@ -261,14 +261,9 @@ func (s *session) firstPlatform(m *spec.Model) (rendered, error) {
 	}
 	first, err := s.followPlatform(m, plan.Options{})
 	if err == nil {
-		onlyWrites(first.plan)
+		settle(first.plan)
 	}
 	return first, err
-}
-
-// onlyWrites leaves out of a plan what stands in the way: nobody asked about it now.
-func onlyWrites(p *plan.Plan) {
-	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.Action) bool { return !a.Writes() || a.Op == plan.Conflict })
 }
 
 // followOne is follow for one service; seeds are files that are made with it.

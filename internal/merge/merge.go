@@ -77,44 +77,50 @@ func TwoWay(yours, theirs []byte, labels Labels) Result {
 }
 
 // HasMarkers reports whether a conflict marked with labels that begin like these is still in the text.
-func HasMarkers(text []byte, labels Labels) bool {
-	next := []string{markYours + labels.Yours, markMiddle, markTheirs + labels.Theirs}
-	for line := range bytes.Lines(text) {
-		if bytes.HasPrefix(line, []byte(next[0])) {
-			if next = next[1:]; len(next) == 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
+func HasMarkers(text []byte, labels Labels) bool { return takeApart(text, labels).whole > 0 }
 
 // Sides takes apart a text in which git, or Text, marked conflicts: with each conflict resolved to the upper side, and to the
 // lower one. torn is false, and the text is given back twice, when there is no whole conflict in it.
 func Sides(text []byte) (upper, lower []byte, torn bool) {
+	parts := takeApart(text, Labels{})
+	if parts.open || parts.whole == 0 {
+		return text, text, false
+	}
+	return parts.upper, parts.lower, true
+}
+
+// parts are a text with marked conflicts, taken apart.
+type parts struct {
+	upper, lower []byte
+	whole        int  // conflicts with all of their markers
+	open         bool // the last one has no end
+}
+
+// takeApart finds the conflicts whose labels begin like these.
+func takeApart(text []byte, labels Labels) parts {
 	const both, up, ancestor, down = 0, 1, 2, 3
+	var p parts
 	at := both
 	for line := range bytes.Lines(text) {
 		switch {
-		case at == both && bytes.HasPrefix(line, []byte(markYours)):
+		case at == both && bytes.HasPrefix(line, []byte(markYours+labels.Yours)):
 			at = up
 		case at == up && bytes.HasPrefix(line, []byte(markAncestor)):
 			at = ancestor
 		case (at == up || at == ancestor) && strings.TrimRight(string(line), "\r\n") == markMiddle:
 			at = down
-		case at == down && bytes.HasPrefix(line, []byte(markTheirs)):
-			at, torn = both, true
+		case at == down && bytes.HasPrefix(line, []byte(markTheirs+labels.Theirs)):
+			at = both
+			p.whole++
 		default:
 			if at == both || at == up {
-				upper = append(upper, line...)
+				p.upper = append(p.upper, line...)
 			}
 			if at == both || at == down {
-				lower = append(lower, line...)
+				p.lower = append(p.lower, line...)
 			}
 		}
 	}
-	if at != both || !torn {
-		return text, text, false
-	}
-	return upper, lower, true
+	p.open = at != both
+	return p
 }

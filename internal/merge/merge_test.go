@@ -105,6 +105,7 @@ func TestHasMarkers(t *testing.T) {
 		{"git's own", "<<<<<<< HEAD\n=======\n>>>>>>> topic\n", false},
 		{"an underlined title", "yours\n=======\n", false},
 		{"half resolved", "<<<<<<< yours\nx\n", false},
+		{"one of two resolved by half", "<<<<<<< yours\n=======\n>>>>>>> scaffold v1\n<<<<<<< yours\nx\n", true},
 		{"indented, as in a document", "  <<<<<<< yours\n  =======\n  >>>>>>> scaffold v1\n", false},
 	}
 	for _, tt := range tests {
