@@ -48,8 +48,8 @@ func (a *app) carryOut(ctx context.Context, s *session, p *plan.Plan, inputs map
 		return false, err
 	}
 	a.notices(owed)
-	if n := len(p.Conflicts()); n > 0 {
-		a.aside("%s\n", conflictsLeft(n, show.dry()))
+	if conflicts := p.Conflicts(); len(conflicts) > 0 {
+		a.aside("%s\n", conflictsLeft(conflicts, show.dry()))
 		return false, &failure{Conflict, nil}
 	}
 	return !show.dry() && !show.json, nil
@@ -68,15 +68,25 @@ func tellOnce(err error) error {
 	return err
 }
 
-func conflictsLeft(n int, dryRun bool) string {
-	files := "1 file has"
+func conflictsLeft(conflicts []plan.Action, dryRun bool) string {
+	n, files := len(conflicts), "1 file has"
 	if n > 1 {
 		files = fmt.Sprintf("%d files have", n)
 	}
 	if dryRun {
 		return files + " conflicts; nothing was written"
 	}
-	return files + " conflicts: resolve them, then run `scaffold sync`; or `scaffold undo` takes this back"
+	text := files + " conflicts: resolve them, then run `scaffold sync`; or `scaffold undo` takes this back"
+	var owned []string
+	for _, c := range conflicts {
+		if c.Class == plan.Owned && c.Base != nil {
+			owned = append(owned, c.Path)
+		}
+	}
+	if len(owned) > 0 {
+		text += "\nwhat is edited though scaffold owns it, `" + mendEdited("", owned...) + "` makes again"
+	}
+	return text
 }
 
 func (a *app) showPlan(p *plan.Plan, show showing) error {

@@ -57,6 +57,28 @@ type findings struct {
 type drift struct {
 	Path   string `json:"path"`
 	Reason string `json:"reason"`
+	mend   mend
+}
+
+// mend is what puts drift right.
+type mend int
+
+const (
+	bySync    mend = iota
+	byRestore      // deleted: sync --restore
+	byRemake       // edited, though scaffold owns it: delete it, then sync --restore
+)
+
+func newDrift(a plan.Action, reason string) drift {
+	d := drift{Path: a.Path, Reason: reason}
+	switch {
+	case a.Class != plan.Owned:
+	case a.Op == plan.Skip:
+		d.mend = byRestore
+	case a.Op == plan.Conflict || a.Op == plan.Keep:
+		d.mend = byRemake
+	}
+	return d
 }
 
 // report shows what was found. A program that asked for JSON gets it whatever went wrong.
@@ -138,7 +160,7 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	found.Problems.Sort()
 	for _, action := range now.plan.Actions {
 		if reason := driftReason(action); reason != "" {
-			found.Drift = append(found.Drift, drift{action.Path, reason})
+			found.Drift = append(found.Drift, newDrift(action, reason))
 		}
 	}
 	return found, nil
@@ -192,8 +214,31 @@ func (a *app) printFindings(found findings) {
 		a.say("%s\n", paint(a.Colour, red, count(len(found.Problems), "problem")))
 	case len(found.Drift) > 0:
 		a.say("%s\n", paint(a.Colour, yellow, count(len(found.Drift), "file")+" not as declared"))
-		a.next("scaffold sync --diff", "see what would change", "scaffold sync", "write it")
+		a.next(mending(found.Drift)...)
 	default:
 		a.say("%s %s, no problems, no drift\n", paint(a.Colour, green, "ok"), count(found.Services, "service"))
 	}
+}
+
+// mending is what to do about drift. What a person edited though scaffold owns it, sync alone leaves as it is, or marks.
+func mending(all []drift) []string {
+	var edited []string
+	by := map[mend]bool{}
+	for _, d := range all {
+		by[d.mend] = true
+		if d.mend == byRemake {
+			edited = append(edited, d.Path)
+		}
+	}
+	var next []string
+	switch {
+	case by[byRemake]:
+		next = append(next, mendEdited("", edited...), "make what was edited again, and what was deleted")
+	case by[byRestore]:
+		next = append(next, "scaffold sync --restore", "bring back what was deleted")
+	}
+	if by[bySync] {
+		next = append(next, "scaffold sync --diff", "see what would change", "scaffold sync", "write it")
+	}
+	return next
 }
