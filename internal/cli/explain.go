@@ -46,6 +46,13 @@ type origin struct {
 	Version  string          `json:"templateVersion,omitempty"`
 	Owner    string          `json:"owner,omitempty"`
 	Inputs   json.RawMessage `json:"inputs,omitempty"`
+	From     []source        `json:"from,omitempty"` // of a single file of a service: the declarations beside the service's own
+}
+
+// source is a declaration that a file follows from, and why.
+type source struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
 }
 
 func (a *app) explain(s *session, name string, asJSON bool) error {
@@ -61,6 +68,9 @@ func (a *app) explain(s *session, name string, asJSON bool) error {
 	}
 	if len(origins) == 0 {
 		return fmt.Errorf("%s: there is no such file, and scaffold never made one", name)
+	}
+	if !isFolder {
+		origins[0].From = s.sources(origins[0])
 	}
 	switch {
 	case !asJSON && isFolder:
@@ -244,4 +254,37 @@ func (a *app) printOrigin(o origin) {
 		inputs = ", " + string(o.Inputs)
 	}
 	a.say("  inputs    %s and the contracts it names%s\n", path.Join(o.Owner, spec.ServiceFile), inputs)
+	for _, from := range o.From {
+		a.say("            %s: %s\n", from.Path, from.Why)
+	}
+}
+
+// sources are the declarations of others that the file follows from; none where they cannot be read.
+func (s *session) sources(o origin) []source {
+	if !s.renderer.Connects(o.Template) {
+		return nil
+	}
+	m, err := spec.Load(s.FS())
+	if err != nil {
+		return nil
+	}
+	service := m.Service(path.Base(o.Owner))
+	if service == nil {
+		return nil
+	}
+	all := []source{{spec.PlatformFile, "name, namespace, trust domain, registry, hosts of the gateway, tokens"}}
+	add := func(services []*spec.Service, why string) {
+		for _, other := range services {
+			if other.Name != service.Name {
+				all = append(all, source{path.Join(other.Dir, spec.ServiceFile), why})
+			}
+		}
+	}
+	add(m.Callers(service.Name), "it calls "+service.Name)
+	add(m.Callees(service.Name), service.Name+" calls it")
+	add(tokens(m, service), "one of the two verifies tokens that the other issues")
+	for _, e := range service.Externals {
+		add(m.External(e.Host), "it declares "+e.Host+", too")
+	}
+	return all
 }

@@ -41,7 +41,7 @@ type entry struct {
 	Provides string `yaml:"provides"`
 	// Imports go before the manifest's own.
 	Imports map[string]string `yaml:"imports"`
-	// From says what the file is made from: the contract alone, or else all of the declarations.
+	// From says what the file is made from: the contract alone, or with mesh also the declarations of connected services.
 	From string `yaml:"from"`
 	// Seed files are made once, by Seeds.
 	Seed bool `yaml:"seed"`
@@ -97,8 +97,8 @@ func (e *entry) compile(root *template.Template) (err error) {
 	if !slices.Contains([]string{"", "operations", "publishes", "consumes"}, e.Each) {
 		return fmt.Errorf("each %q: use operations, publishes or consumes", e.Each)
 	}
-	if e.From != "" && e.From != "contract" {
-		return fmt.Errorf("from %q: use contract, or leave it out", e.From)
+	if !slices.Contains([]string{"", "contract", "mesh"}, e.From) {
+		return fmt.Errorf("from %q: use contract or mesh, or leave it out", e.From)
 	}
 	if e.Frozen && e.Class != plan.Once {
 		return fmt.Errorf("frozen: a file of class %s is rendered again; use once", e.Class)

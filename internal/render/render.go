@@ -100,6 +100,14 @@ func (r *Renderer) IsSeed(template string) bool {
 	})
 }
 
+// Connects reports whether what a template gives follows from the declarations of other services, too: of those that call the
+// service, are called by it, or share a host or the tokens with it.
+func (r *Renderer) Connects(template string) bool {
+	return slices.ContainsFunc(r.services.Files, func(e *entry) bool {
+		return e.From == "mesh" && template == r.services.templateName(e)
+	})
+}
+
 // Seeds gives the declarations of a new service: service.yaml, its OpenAPI contract, and a schema for each published event
 // that has none yet. All are the person's from then on, and Service does not render them again.
 func (r *Renderer) Seeds(in SeedInput) ([]plan.File, error) {
