@@ -49,7 +49,7 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 	$(GO) vet -tags real ./...
 	$(GO) run ./cmd/scaffold check
 	$(GO) test ./test/docs -run 'TestDocuments'
-	cd tools && $(GO) run ./licences .. ../bench
+	cd tools && $(GO) run ./licences -tests ../mesh/proof .. ../bench
 	cd tools && $(GO) run ./tracked ..
 
 bench: ## measure every promise that has a number, against bare Gin, go-zero and Kratos (ARGS=-json …)

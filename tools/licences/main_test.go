@@ -38,9 +38,13 @@ MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.  See the
 GNU General Public License for more details.
 `
 
+const mpl = `This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of the MPL was not
+distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/.
+`
+
 func TestCheckAcceptsOwnLicenceOnly(t *testing.T) {
 	dir := folder(t, map[string]string{"LICENSE-MIT.txt": mit, "LICENSE-3RD-PARTY.md": gpl, "license.go": "package x"})
-	got, err := check(dir)
+	got, err := check(dir, permissive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,14 +59,28 @@ func TestCheckRefusesWhatIsNotPermissive(t *testing.T) {
 		"unknown":  {"You may use this on Tuesdays only.", "known licence"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := check(folder(t, map[string]string{"LICENSE": c.text}))
+			_, err := check(folder(t, map[string]string{"LICENSE": c.text}), permissive)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("err = %v, want it to mention %q", err, c.want)
 			}
 		})
 	}
-	if _, err := check(folder(t, map[string]string{"README.md": "MIT"})); !errors.Is(err, errNoFile) {
+	if _, err := check(folder(t, map[string]string{"README.md": "MIT"}), permissive); !errors.Is(err, errNoFile) {
 		t.Errorf("err = %v, want %v", err, errNoFile)
+	}
+}
+
+func TestTestsMayNeedMoreThanPrograms(t *testing.T) {
+	modules := map[string]string{
+		"mpl": folder(t, map[string]string{"LICENSE": mpl}), "mit": folder(t, map[string]string{"LICENSE": mit}), "gpl": folder(t, map[string]string{"LICENSE": gpl}),
+	}
+	excepted, wrong := sift(modules, append(slices.Clone(permissive), forTests))
+	if !slices.Equal(excepted, []string{"mpl"}) || len(wrong) != 1 || !strings.HasPrefix(wrong[0], "gpl: ") {
+		t.Errorf("for tests: excepted %v, wrong %v", excepted, wrong)
+	}
+	excepted, wrong = sift(modules, permissive)
+	if len(excepted) != 0 || len(wrong) != 2 || !strings.HasPrefix(wrong[1], "mpl: LICENSE: MPL-2.0") {
+		t.Errorf("for programs: excepted %v, wrong %v", excepted, wrong)
 	}
 }
 
