@@ -9,8 +9,9 @@ import (
 )
 
 // needlessEscape reports whether a path escapes a character that stands for itself: a letter, a digit, or one of -._~ (RFC
-// 3986, section 2.3). Envoy compares such a path with its policies as it is, gin matches it decoded: /v1/sear%63h would be
-// another path to the one than to the other. A path that is escaped as url.URL would do it has no RawPath.
+// 3986, section 2.3). gin matches /v1/sear%63h as /v1/search; a proxy in front that compares it with its policies as it is, as
+// Envoy does unless it normalizes paths, would let it through as another one. A path that is escaped as url.URL would do it
+// has no RawPath.
 func needlessEscape(rawPath string) bool {
 	for {
 		i := strings.IndexByte(rawPath, '%')
