@@ -29,6 +29,7 @@ type backend struct {
 // seen is a request that arrived.
 type seen struct {
 	method, path string
+	uri          string // the path as it was sent
 	server       string // that the client named in TLS; empty without TLS
 	header       http.Header
 }
@@ -57,7 +58,7 @@ func (b *backend) behave(h http.HandlerFunc) {
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s := seen{method: r.Method, path: r.URL.Path, header: r.Header.Clone()}
+	s := seen{method: r.Method, path: r.URL.Path, uri: r.RequestURI, header: r.Header.Clone()}
 	if r.TLS != nil {
 		s.server = r.TLS.ServerName
 	}

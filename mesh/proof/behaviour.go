@@ -29,6 +29,8 @@ var behaviours = []behaviour{
 	{"a call ends with its timeout", callTimeout},
 	{"each attempt has its own limit", perTryTimeout},
 	{"what does not fit the pool is refused at once", poolOverflow},
+	{"no spelling of a path leads around a policy", samePath},
+	{"the gateway refuses what is too much", rateLimit},
 }
 
 // The callers and operations that behaviours are shown with.

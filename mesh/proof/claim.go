@@ -29,10 +29,15 @@ func claims() []claim {
 			return err
 		}})
 	}
-	return append(all, claim{"a replica that fails is left out", func(m *mesh, p *platform) error {
-		_, err := m.outliers(p)
-		return err
-	}})
+	return append(all,
+		claim{"the canary gets copies", func(m *mesh, p *platform) error {
+			_, err := m.mirrors(p)
+			return err
+		}},
+		claim{"a replica that fails is left out", func(m *mesh, p *platform) error {
+			_, err := m.outliers(p)
+			return err
+		}})
 }
 
 // errWrong is what came of a request that should not have.

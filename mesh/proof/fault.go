@@ -23,6 +23,8 @@ const (
 	workloadTemplate = "service/workload.yaml.tmpl"
 )
 
+const rateEnforced = "runtime_key: gateway_rate_limit_enforced\n              default_value:\n                numerator: "
+
 // faults are to be noticed, each of them.
 var faults = []fault{
 	{"nothing denies by default", "platform/authorization.yaml.tmpl", "name: allow-nothing\n  namespace: istio-system", "name: allow-nothing\n  namespace: istio-ingress"},
@@ -55,6 +57,9 @@ var faults = []fault{
 	{"tokens are not verified", meshTemplate, "issuer: {{.Platform.Auth.Issuer}}", "issuer: {{.Platform.Auth.Issuer}}/"},
 	{"scopes are not asked for", meshTemplate, "{{- with .Scopes}}", "{{- with false}}"},
 	{"the gateway is open to plain HTTP", "platform/gateway.yaml.tmpl", "httpsRedirect: true", "httpsRedirect: false"},
+	{"paths are compared as they come", "platform/istiod.yaml.tmpl", "DECODE_AND_MERGE_SLASHES", "NONE"},
+	{"the canary gets no copies", meshTemplate, "{{- if $r.Mirror}}", "{{- if false}}"},
+	{"the gateway's rate is not enforced", "platform/gateway.yaml.tmpl", rateEnforced + "100", rateEnforced + "0"},
 }
 
 // templatesEnv names the folder that the scaffold of openScaffold has its templates from.

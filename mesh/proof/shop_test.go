@@ -12,6 +12,7 @@ func TestShop(t *testing.T) {
 	t.Run("gateway", func(t *testing.T) { proveGateway(t, m, "What the gateway of that platform lets in") })
 	t.Run("behaviours", func(t *testing.T) { proveBehaviours(t, m) })
 	t.Run("canary", func(t *testing.T) { proveCanarySteps(t, m) })
+	t.Run("mirror", func(t *testing.T) { proveMirror(t, m) })
 	t.Run("outlier", func(t *testing.T) { proveOutlier(t, m) })
 }
 
