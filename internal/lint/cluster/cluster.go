@@ -96,6 +96,7 @@ func (c *checks) view(environment string, objects []*object.Object) {
 	c.identities()
 	c.references()
 	c.platform()
+	c.pods()
 	for _, s := range c.model.Services {
 		c.declared(s)
 	}
@@ -140,12 +141,15 @@ type host struct {
 	in      string // namespace
 }
 
+// gatewayLabels are those of the gateway's pods.
+var gatewayLabels = map[string]string{"app": "gateway", "istio": "ingress"}
+
 // surroundings are what others install: Istio's charts, and the stores and telemetry of the environment.
 var surroundings = []struct {
 	workload
 	account, host string
 }{
-	{workload{gatewayNamespace, map[string]string{"app": "gateway", "istio": "ingress"}, numbers(80, 443)}, "gateway", ""},
+	{workload{gatewayNamespace, gatewayLabels, numbers(80, 443)}, "gateway", ""},
 	{workload{dataNamespace, map[string]string{"app": "postgres"}, numbers(5432)}, "postgres", "postgres"},
 	{workload{dataNamespace, map[string]string{"app": "redis"}, numbers(6379)}, "redis", "redis"},
 	{workload{dataNamespace, map[string]string{"app": "kafka"}, numbers(9092)}, "kafka", "kafka"},
@@ -174,11 +178,11 @@ func (c *checks) collect() {
 	}
 	each(c, func(o *object.Object, _ *corev1.Namespace) { c.namespaces[o.Name] = true })
 	each(c, func(o *object.Object, _ *corev1.ServiceAccount) { c.accounts[o.Namespace+"/"+o.Name] = true })
-	each(c, func(o *object.Object, d *appsv1.Deployment) { c.pods(o, d.Spec.Template) })
-	each(c, func(o *object.Object, d *appsv1.StatefulSet) { c.pods(o, d.Spec.Template) })
-	each(c, func(o *object.Object, d *appsv1.DaemonSet) { c.pods(o, d.Spec.Template) })
-	each(c, func(o *object.Object, j *batchv1.Job) { c.pods(o, j.Spec.Template) })
-	each(c, func(o *object.Object, j *batchv1.CronJob) { c.pods(o, j.Spec.JobTemplate.Spec.Template) })
+	each(c, func(o *object.Object, d *appsv1.Deployment) { c.podsOf(o, d.Spec.Template) })
+	each(c, func(o *object.Object, d *appsv1.StatefulSet) { c.podsOf(o, d.Spec.Template) })
+	each(c, func(o *object.Object, d *appsv1.DaemonSet) { c.podsOf(o, d.Spec.Template) })
+	each(c, func(o *object.Object, j *batchv1.Job) { c.podsOf(o, j.Spec.Template) })
+	each(c, func(o *object.Object, j *batchv1.CronJob) { c.podsOf(o, j.Spec.JobTemplate.Spec.Template) })
 	each(c, func(o *object.Object, s *corev1.Service) {
 		h := &host{ports: map[int]bool{}, pods: s.Spec.Selector, subsets: map[string]bool{}, in: o.Namespace}
 		for _, port := range s.Spec.Ports {
@@ -204,8 +208,8 @@ func (c *checks) collect() {
 	})
 }
 
-// pods notes those that are made from a template.
-func (c *checks) pods(o *object.Object, template corev1.PodTemplateSpec) {
+// podsOf notes those that are made from a template.
+func (c *checks) podsOf(o *object.Object, template corev1.PodTemplateSpec) {
 	w := workload{o.Namespace, template.Labels, map[int]bool{}}
 	for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
 		for _, port := range container.Ports {

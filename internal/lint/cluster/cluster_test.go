@@ -119,6 +119,19 @@ const (
 	gateway    = "namespace: istio-ingress"
 )
 
+// denial goes before the first policy of users.
+const denial = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: users-denial, namespace: shop}
+spec:
+  selector: {matchLabels: {app: users}}
+  action: DENY
+  rules:
+    - to: [{operation: {paths: ["/v1/people/*"]}}]
+---
+apiVersion: security.istio.io/v1
+`
+
 var faults = []fault{
 	// Types and schemas.
 	{what: "a field that Istio does not know", file: catalogMesh, after: routeKind, old: "timeout:", new: "timeOut:", want: `timeOut`},
@@ -230,6 +243,20 @@ var faults = []fault{
 	{what: "principal of many", file: usersMesh, after: policyKind, old: "sa/orders", new: "sa/*", want: "is not written as"},
 	{what: "route at the gateway dropped", file: catalogMesh, after: "name: catalog-ingress", old: "    - istio-ingress/gateway", new: "    - mesh", want: "there is no route to catalog for getProduct of outside"},
 	{what: "time of an attempt that is not the declared one", file: usersMesh, after: ordersCall, old: "perTryTimeout: 500ms", new: "perTryTimeout: 50ms", want: "an attempt at getPerson has 50ms"},
+	{what: "a call let in on a condition", file: usersMesh, after: policyKind, old: "sa/orders\n      to:", new: "sa/orders\n      when: [{key: source.ip, values: [10.0.0.0/8]}]\n      to:", want: "asks for source.ip, which nothing declares"},
+	{what: "a method taken out again", file: usersMesh, after: policyKind, old: "methods: [GET]", new: "methods: [GET]\n            notMethods: [GET]", want: "asks for notMethods: GET, which nothing declares"},
+	{what: "a call let in for one host", file: usersMesh, after: policyKind, old: "methods: [GET]", new: "methods: [GET]\n            hosts: [users.example]", want: "asks for the hosts users.example, which nothing declares"},
+	{what: "a namespace beside the principal", file: "services/catalog/deploy/mesh.yaml", after: "name: catalog-redis", old: "- source:\n            principals:", new: "- source:\n            namespaces: [shop]\n            principals:", want: "asks for namespaces: shop, which nothing declares"},
+	{what: "a refusal of what is declared", file: usersMesh, old: "apiVersion: security.istio.io/v1\n", new: denial, want: "refuses what is declared of users: GET /v1/people/{*} of shop.local/ns/shop/sa/orders"},
+	{what: "a refusal at the gateway", file: "mesh/base/gateway.yaml", old: "  action: ALLOW\n  rules:\n    - to:\n        - operation:\n            ports: [\"80\"]", new: "  action: DENY\n  rules:\n    - to:\n        - operation:\n            methods: [GET]", want: "refuses what is declared of the gateway: GET /v1/products of anybody"},
+	{what: "a provider that is not there asked about requests", file: usersMesh, after: policyKind, old: "action: ALLOW\n", new: "action: CUSTOM\n  provider: {name: opa}\n", want: "there is no provider opa"},
+	{what: "network open to everybody", file: catalogLoad, after: "kind: NetworkPolicy", old: "    - from: # services/orders/service.yaml: calls.catalog\n        - podSelector:\n            matchLabels:\n              app: orders\n      ports:", new: "    - ports:", want: "the network connects catalog with everybody: the rule names no peers"},
+	{what: "network open to all namespaces", file: catalogLoad, after: "kind: NetworkPolicy", old: "namespaceSelector:\n            matchLabels:\n              kubernetes.io/metadata.name: istio-ingress", new: "namespaceSelector: {}", want: "with namespaces that are not named"},
+	{what: "network open to addresses", file: catalogLoad, after: "kind: NetworkPolicy", old: "- podSelector:\n            matchLabels:\n              app: orders", new: "- ipBlock: {cidr: 0.0.0.0/0}", want: "the network connects catalog with 0.0.0.0/0, which nothing declares"},
+	{what: "network bounded in one direction", file: catalogLoad, after: "kind: NetworkPolicy", old: "[Ingress, Egress]", new: "[Egress]", want: "no NetworkPolicy is for its Ingress"},
+	{what: "pods without a sidecar", file: catalogLoad, after: "  template:", old: "      labels:\n", new: "      labels:\n        sidecar.istio.io/inject: \"false\"\n", want: "go past its sidecar"},
+	{what: "a port that goes past the sidecar", file: catalogLoad, after: "  template:", old: "      labels:\n", new: "      annotations: {traffic.sidecar.istio.io/excludeInboundPorts: \"8080\"}\n      labels:\n", want: "go past its sidecar"},
+	{what: "a namespace without sidecars", file: "mesh/base/namespaces.yaml", old: "istio-injection: enabled", new: "istio-injection: disabled", want: "its label istio-injection must be enabled"},
 
 	// What only traffic shows.
 	{what: "istiod fetches the keys of tokens, and is refused", file: istiod, old: "PILOT_JWT_ENABLE_REMOTE_JWKS: envoy", new: "PILOT_JWT_ENABLE_REMOTE_JWKS: istiod", want: ""},

@@ -87,6 +87,7 @@ func (c *checks) wanted(s *spec.Service) map[request]*spec.Operation {
 
 // inbound checks that the policies of the service's pods let in what is declared, and nothing else.
 func (c *checks) inbound(s *spec.Service) {
+	c.refused(s.Name, c.model.Platform.Namespace, map[string]string{"app": s.Name}, slices.Collect(maps.Keys(c.wanted(s))))
 	wanted, seen := c.wanted(s), map[request]bool{}
 	policy := c.find("AuthorizationPolicy", c.model.Platform.Namespace, s.Name)
 	c.policies(c.model.Platform.Namespace, map[string]string{"app": s.Name}, func(o *object.Object, i int, rule *security.Rule) {
@@ -99,6 +100,15 @@ func (c *checks) inbound(s *spec.Service) {
 		}
 		for j, to := range operations(rule) {
 			at := o.At("spec", "rules", i, "to", j, "operation")
+			narrowed := c.conditions(o, rule, to, at)
+			if len(rule.When) > 0 {
+				narrowed = true
+				c.add(o.At("spec", "rules", i, "when"), "%s asks for %s, which nothing declares", o, rule.When[0].GetKey())
+			}
+			if len(to.GetHosts()) > 0 {
+				narrowed = true
+				c.add(at, "%s asks for the hosts %s, which nothing declares", o, strings.Join(to.Hosts, ", "))
+			}
 			for _, from := range froms {
 				for _, r := range requests(from, to) {
 					op, ok := wanted[r]
@@ -106,9 +116,7 @@ func (c *checks) inbound(s *spec.Service) {
 						c.add(at, "%s lets in what nothing declares: %s", o, r)
 						continue
 					}
-					if !slices.ContainsFunc(to.NotPaths, func(p string) bool { return p == r.path }) {
-						seen[r] = true
-					}
+					seen[r] = seen[r] || !narrowed && !slices.Contains(to.NotPaths, r.path)
 					c.shadowed(s, op, from, wanted, to, at)
 				}
 			}

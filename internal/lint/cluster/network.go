@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/trellis-mesh/trellis/internal/lint/object"
@@ -57,12 +58,20 @@ func (c *checks) strangers(s *spec.Service) {
 	case issuer != nil && s.Contract.Secured():
 		callees = append(callees, issuer.Name)
 	}
+	held := map[networkingv1.PolicyType]bool{}
 	each(c, func(o *object.Object, p *networkingv1.NetworkPolicy) {
 		if o.Namespace != c.model.Platform.Namespace || !holds(map[string]string{"app": s.Name}, p.Spec.PodSelector.MatchLabels) {
 			return
 		}
+		for _, direction := range p.Spec.PolicyTypes {
+			held[direction] = true
+		}
 		check := func(peers []networkingv1.NetworkPolicyPeer, declared []string, direction string, i int) {
+			if len(peers) == 0 {
+				c.add(o.At("spec", direction, i), "the network connects %s with everybody: the rule names no peers", s.Name)
+			}
 			for _, peer := range peers {
+				c.named(s, o, peer, direction, i)
 				if peer.PodSelector == nil || peer.NamespaceSelector != nil {
 					continue
 				}
@@ -78,6 +87,26 @@ func (c *checks) strangers(s *spec.Service) {
 			check(rule.To, callees, "egress", i)
 		}
 	})
+	c.bounded(s, held)
+}
+
+// named checks that a peer of the service is no whole part of the network.
+func (c *checks) named(s *spec.Service, o *object.Object, peer networkingv1.NetworkPolicyPeer, direction string, i int) {
+	if n := peer.NamespaceSelector; n != nil && n.MatchLabels[corev1.LabelMetadataName] == "" {
+		c.add(o.At("spec", direction, i), "the network connects %s with namespaces that are not named", s.Name)
+	}
+	if peer.IPBlock != nil && (direction == "ingress" || len(s.Externals) == 0) {
+		c.add(o.At("spec", direction, i), "the network connects %s with %s, which nothing declares", s.Name, peer.IPBlock.CIDR)
+	}
+}
+
+// bounded checks that a NetworkPolicy holds for the service's connections in both directions.
+func (c *checks) bounded(s *spec.Service, held map[networkingv1.PolicyType]bool) {
+	for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
+		if !held[direction] {
+			c.add(c.at(c.find("NetworkPolicy", c.model.Platform.Namespace, s.Name), s), "the network connects %s with everybody: no NetworkPolicy is for its %s", s.Name, direction)
+		}
+	}
 }
 
 func names(peers []networkingv1.NetworkPolicyPeer, app string) bool {

@@ -128,6 +128,11 @@ func (c *checks) providers(config *meshconfig.MeshConfig) {
 	for _, p := range config.ExtensionProviders {
 		names[p.Name] = true
 	}
+	each(c, func(o *object.Object, a *security.AuthorizationPolicy) {
+		if name := a.GetProvider().GetName(); name != "" && !names[name] {
+			c.add(o.At("spec", "provider"), "there is no provider %s that could be asked about requests: %s", name, known(names))
+		}
+	})
 	each(c, func(o *object.Object, t *telemetry.Telemetry) {
 		check := func(all []*telemetry.ProviderRef, path ...any) {
 			for _, p := range all {
@@ -183,7 +188,7 @@ func (c *checks) entries() map[entry]granted {
 // gateway checks that the gateway lets in the operations of ingress, with the tokens that their contracts ask for, and no others.
 func (c *checks) gateway() {
 	wanted, seen := c.entries(), map[entry]bool{}
-	c.policies(gatewayNamespace, map[string]string{"app": "gateway", "istio": "ingress"}, func(o *object.Object, i int, rule *security.Rule) {
+	c.policies(gatewayNamespace, gatewayLabels, func(o *object.Object, i int, rule *security.Rule) {
 		who := holder(rule)
 		for j, to := range operations(rule) {
 			at := o.At("spec", "rules", i, "to", j, "operation")
@@ -191,6 +196,7 @@ func (c *checks) gateway() {
 				continue // where all are told to come by TLS
 			}
 			c.gatewayHosts(o, to, at)
+			narrowed := c.conditions(o, rule, to, at)
 			for _, r := range requests("", to) {
 				e := entry{r.method, r.path, who}
 				granted, ok := wanted[e]
@@ -198,7 +204,7 @@ func (c *checks) gateway() {
 					c.add(at, "%s lets in what nothing declares: %s", o, e)
 					continue
 				}
-				seen[e] = seen[e] || !slices.Contains(to.GetNotPaths(), r.path)
+				seen[e] = seen[e] || !narrowed && !slices.Contains(to.GetNotPaths(), r.path)
 				for _, id := range slices.Sorted(maps.Keys(granted.service.Contract.Operations)) {
 					op := granted.service.Contract.Operations[id]
 					other := entry{op.Method, template(op.Path), who}
@@ -209,6 +215,11 @@ func (c *checks) gateway() {
 			}
 		}
 	})
+	var outside []request
+	for e := range wanted {
+		outside = append(outside, request{"", e.method, e.path, "443"})
+	}
+	c.refused("the gateway", gatewayNamespace, gatewayLabels, outside)
 	for _, e := range inOrder(wanted) {
 		if s := wanted[e].service; !seen[e] {
 			c.add(c.at(c.find("AuthorizationPolicy", gatewayNamespace, s.Name+"-ingress"), s), "the gateway does not let in %s, which %s declares", e, s.Name)
@@ -317,10 +328,11 @@ func (c *checks) stores() {
 		}
 		c.policies(dataNamespace, map[string]string{"app": name}, func(o *object.Object, i int, rule *security.Rule) {
 			for j, to := range operations(rule) {
+				narrowed := c.conditions(o, rule, to, o.At("spec", "rules", i, "to", j)) || len(rule.When) > 0
 				for _, from := range rule.From {
 					for _, principal := range anyOf(from.GetSource().GetPrincipals(), "anybody") {
 						for _, r := range requests(principal, to) {
-							seen[r] = true
+							seen[r] = seen[r] || !narrowed
 							if wanted[r] == nil {
 								c.add(o.At("spec", "rules", i, "to", j), "%s lets in what nothing declares: %s", o, r)
 							}
@@ -332,6 +344,7 @@ func (c *checks) stores() {
 				c.add(o.At("spec", "rules", i), "%s lets anybody in", o)
 			}
 		})
+		c.refused(name, dataNamespace, map[string]string{"app": name}, slices.Collect(maps.Keys(wanted)))
 		for _, r := range inOrder(wanted) {
 			if s := wanted[r]; !seen[r] {
 				c.add(s.At("name"), "nothing lets %s open %s, which it declares", s.Name, name)
