@@ -201,6 +201,8 @@ var faults = []fault{
 	{what: "token of another issuer", file: usersMesh, after: "kind: RequestAuthentication", old: "issuer: https://shop.example.com", new: "issuer: https://evil.example.com", want: "believes tokens of https://evil.example.com"},
 	{what: "keys from nowhere", file: usersMesh, after: "kind: RequestAuthentication", old: "http://users.shop.svc", new: "http://user.shop.svc", want: "there is no host user.shop.svc.cluster.local"},
 	{what: "route at a gateway that is not there", file: catalogMesh, after: "name: catalog-ingress", old: "istio-ingress/gateway", new: "istio-ingress/gate", want: "there is no Gateway istio-ingress/gate"},
+	{what: "a plain host that is not this machine's", file: "mesh/environments/kind/dashboards.yaml", old: "observability/grafana.localhost", new: "observability/grafana.example.com", want: "takes requests on port 80 without TLS"},
+	{what: "a dashboard's host that its gateway does not have", file: "mesh/environments/kind/dashboards.yaml", old: "observability/grafana.localhost", new: "observability/graphs.localhost", want: "the gateway does not answer to grafana.localhost"},
 	{what: "redirect to TLS removed", file: "mesh/base/gateway.yaml", old: "httpsRedirect: true", new: "httpsRedirect: false", want: "takes requests on port 80 without TLS"},
 	{what: "certificate of an external not checked", file: ordersMesh, after: ruleKind, old: "          subjectAltNames:\n            - a.example\n", new: "", want: "does not say how TLS is added and checked"},
 	{what: "external on another port", file: ordersMesh, after: "kind: ServiceEntry", old: "targetPort: 443", new: "targetPort: 8443", want: "no ServiceEntry has a.example with port 443 as it is declared"},

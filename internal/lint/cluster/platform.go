@@ -288,10 +288,19 @@ func (c *checks) redirects() {
 	each(c, func(o *object.Object, g *networking.Gateway) {
 		for i, server := range g.Servers {
 			tls := server.GetTls()
-			if server.GetPort().GetProtocol() == "HTTP" && !tls.GetHttpsRedirect() || server.GetPort().GetProtocol() == "HTTPS" && tls.GetCredentialName() == "" {
+			if server.GetPort().GetProtocol() == "HTTP" && !tls.GetHttpsRedirect() && !c.local(server.GetHosts()) || server.GetPort().GetProtocol() == "HTTPS" && tls.GetCredentialName() == "" {
 				c.add(o.At("spec", "servers", i), "the %s takes requests on port %d without TLS", o, server.GetPort().GetNumber())
 			}
 		}
+	})
+}
+
+// local reports whether hosts are of names that lead to the machine itself, and not those of the platform: requests to them go
+// over no network.
+func (c *checks) local(hosts []string) bool {
+	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool {
+		_, name, _ := strings.Cut(h, "/")
+		return !strings.HasSuffix(name, ".localhost") || strings.Contains(name, "*") || slices.Contains(c.model.Platform.Gateway.Hosts, name)
 	})
 }
 

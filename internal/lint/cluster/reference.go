@@ -107,7 +107,7 @@ func (c *checks) port(o *object.Object, name string, port int, path ...any) {
 }
 
 func (c *checks) virtualService(o *object.Object, v *networking.VirtualService) {
-	atGateway := false
+	atGateway, answers := false, []string{}
 	for i, g := range v.Gateways {
 		if g == "mesh" {
 			continue
@@ -116,17 +116,36 @@ func (c *checks) virtualService(o *object.Object, v *networking.VirtualService) 
 		if !c.has("Gateway", g) {
 			c.add(o.At("spec", "gateways", i), "there is no Gateway %s", g)
 		}
+		answers = append(answers, c.answers(g, o.Namespace)...)
 	}
 	for i, h := range v.Hosts {
 		if !atGateway {
 			c.host(o, h, "spec", "hosts", i)
-		} else if !slices.Contains(c.model.Platform.Gateway.Hosts, h) {
+		} else if !slices.Contains(answers, h) {
 			c.add(o.At("spec", "hosts", i), "the gateway does not answer to %s: platform.yaml says %s", h, strings.Join(c.model.Platform.Gateway.Hosts, ", "))
 		}
 	}
 	for i, route := range v.Http {
 		c.route(o, route, "spec", "http", i)
 	}
+}
+
+// answers are the hosts that a Gateway takes requests to, for routes of a namespace.
+func (c *checks) answers(gateway, namespace string) []string {
+	if gateway == gatewayNamespace+"/gateway" {
+		return c.model.Platform.Gateway.Hosts
+	}
+	var all []string
+	each(c, func(o *object.Object, g *networking.Gateway) {
+		for _, server := range g.Servers {
+			for _, h := range server.Hosts {
+				if name, ok := strings.CutPrefix(h, namespace+"/"); ok && o.Namespace+"/"+o.Name == gateway {
+					all = append(all, name)
+				}
+			}
+		}
+	})
+	return all
 }
 
 // has reports whether there is an object of the kind with this namespace/name.

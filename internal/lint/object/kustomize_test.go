@@ -15,7 +15,7 @@ const root = "../../.."
 
 // TestEnvironmentsBuild builds what a cluster is given, as kustomize does, and holds every object to its type and schema.
 func TestEnvironmentsBuild(t *testing.T) {
-	folders := []string{"mesh/environments/kind", "mesh/environments/production"}
+	folders := []string{"mesh/environments/kind", "mesh/environments/lab", "mesh/environments/production"}
 	services, err := filepath.Glob(filepath.Join(root, "services/*/deploy"))
 	if err != nil || len(services) == 0 {
 		t.Fatalf("services: %v, %v", services, err)
