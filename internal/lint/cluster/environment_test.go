@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +22,11 @@ const (
 )
 
 // written are files with others that a person wrote; a text that begins with + goes to the end of a file.
+// What a kustomization written anew listed before is gone.
 func written(files []plan.File, own map[string]string) []plan.File {
-	files = slices.Clone(files)
+	files = slices.DeleteFunc(slices.Clone(files), func(f plan.File) bool {
+		return own[kindFile] != "" && f.Path != kindFile && path.Dir(f.Path) == path.Dir(kindFile)
+	})
 	for name, text := range own {
 		i := slices.IndexFunc(files, func(f plan.File) bool { return f.Path == name })
 		if i < 0 {
