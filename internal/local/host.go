@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,11 +11,11 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/trellis-mesh/trellis/internal/local/otlp"
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/topic"
 )
 
 // host is what the services need and this process provides.
@@ -56,8 +55,8 @@ func startHost(ctx context.Context, o Options, p ports, services []*spec.Service
 		start  func() error
 	}{
 		{true, func() error { return h.startTraces(ctx, p.traces) }},
-		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, filepath.Join(o.DataDir, "kafka"), topics(o.Model)) }},
-		{kafka && len(o.Kafka) > 0, func() error { return createTopics(ctx, o.Kafka, topics(o.Model)) }},
+		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, filepath.Join(o.DataDir, "kafka"), topic.Of(o.Model)) }},
+		{kafka && len(o.Kafka) > 0, func() error { return topic.Create(ctx, o.Kafka, nil, topic.Of(o.Model)) }},
 		{redis && o.Redis == "", func() error { return h.startRedis(p.redis) }},
 		{database && o.Database == nil, func() error { return os.MkdirAll(o.DataDir, 0o750) }},
 	}
@@ -93,16 +92,13 @@ func (h *host) startTraces(ctx context.Context, port int) error {
 	return nil
 }
 
-// partitions of each topic: enough to see that order holds per key only.
-const partitions = 3
-
 // startKafka keeps its events in dir: after a restart they must fit what the services' databases say was sent.
 func (h *host) startKafka(port int, dir string, topics []string) error {
 	cluster, err := kfake.NewCluster(
 		kfake.DataDir(dir),
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
-		kfake.SeedTopics(partitions, topics...),
+		kfake.SeedTopics(topic.Partitions, topics...),
 		kfake.GroupMinSessionTimeout(100*time.Millisecond),
 	)
 	if err != nil {
@@ -111,42 +107,6 @@ func (h *host) startKafka(port int, dir string, topics []string) error {
 	h.brokers = cluster.ListenAddrs()
 	h.onClose(cluster.Close)
 	return nil
-}
-
-// createTopics makes the topics on a real cluster; those that are there already stay as they are.
-func createTopics(ctx context.Context, brokers, topics []string) error {
-	transport := new(kafka.Transport)
-	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: 30 * time.Second, Transport: transport}
-	req := &kafka.CreateTopicsRequest{}
-	for _, t := range topics {
-		req.Topics = append(req.Topics, kafka.TopicConfig{Topic: t, NumPartitions: partitions, ReplicationFactor: 1})
-	}
-	res, err := client.CreateTopics(ctx, req)
-	if err != nil {
-		return fmt.Errorf("create topics on %v: %w", brokers, err)
-	}
-	var errs []error
-	for topic, err := range res.Errors {
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			errs = append(errs, fmt.Errorf("create topic %s: %w", topic, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// topics are those of the declared events, and the dead letters of each consumer.
-func topics(m *spec.Model) []string {
-	var out []string
-	for _, s := range m.Services {
-		out = append(out, s.Events.Publishes...)
-		out = append(out, s.Events.Consumes...)
-		if len(s.Events.Consumes) > 0 {
-			out = append(out, s.Name+".dead")
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 func (h *host) startRedis(port int) error {

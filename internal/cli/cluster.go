@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellis-mesh/trellis/internal/cluster"
+)
+
+func (a *app) clusterCommand() *cobra.Command {
+	var o cluster.Options
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Run the platform on a local Kubernetes cluster",
+		Long: `Cluster makes a Kubernetes cluster of this machine's Docker with kind, installs Istio, PostgreSQL, Redis, Kafka, Prometheus, Grafana
+and Jaeger, and runs the services on it. Nothing else must be installed: no kubectl, no helm, no kind.
+
+How the cluster is made is in kind-config.yaml, what differs on it in mesh/environments/kind, and which versions and images run in
+platform.yaml.`,
+		Example: `  scaffold cluster up        # make it, or bring it in line with what is declared
+  scaffold cluster status
+  scaffold cluster down      # remove it, with all that it holds`,
+		Args: arguments(0, 0, "scaffold cluster up|down|status"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&o.Environment, "environment", "", "folder in mesh/environments (default: $"+cluster.EnvironmentVariable+", or kind)")
+	cmd.PersistentFlags().StringVar(&o.NodeImage, "node-image", "", "image of the node (default: $"+cluster.NodeImageVariable+", or what platform.yaml says)")
+	cmd.PersistentFlags().StringVar(&o.BaseImage, "base-image", "", "image that the services' are built on (default: $"+cluster.BaseImageVariable+", or what platform.yaml says)")
+	cmd.PersistentFlags().StringVar(&o.Charts, "charts", "", "folder with Istio's charts (default: $"+cluster.ChartsVariable+", or they are downloaded)")
+	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the outcome as JSON, and progress on standard error")
+
+	up := &cobra.Command{
+		Use:   "up",
+		Short: "Make the cluster, or bring it in line with what is declared",
+		Long: `Up makes the cluster and all that runs on it. On a cluster that runs, it changes what differs from what is declared and nothing else;
+after a run that was interrupted, it goes on. A step that fails says what it waited for, and shows the pod that is at fault.`,
+		Example: `  scaffold cluster up
+  scaffold cluster up --node-image kindest/node:v1.33.4`,
+		Args:              arguments(0, 0, "scaffold cluster up"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			report, err := p.Up(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.Out).Encode(report)
+			}
+			a.say("\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
+				cluster.URLTable(report.URLs), report.Usage)
+			return nil
+		},
+	}
+	down := &cobra.Command{
+		Use:               "down",
+		Short:             "Remove the cluster, with all that it holds",
+		Args:              arguments(0, 0, "scaffold cluster down"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			removed, err := p.Down(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.Out).Encode(map[string]bool{"removed": removed})
+			}
+			return nil
+		},
+	}
+	status := &cobra.Command{
+		Use:               "status",
+		Short:             "Show what runs on the cluster, where it is reached and what it takes",
+		Args:              arguments(0, 0, "scaffold cluster status"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			s, err := p.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.Out).Encode(s)
+			}
+			a.say("%s", s.Table())
+			return nil
+		},
+	}
+	cmd.AddCommand(up, down, status)
+	return cmd
+}
+
+// clusterOf opens the platform's cluster as the flags say.
+func (a *app) clusterOf(o cluster.Options, asJSON bool) (*cluster.Platform, error) {
+	running, err := a.platform()
+	if err != nil {
+		return nil, err
+	}
+	o.Root, o.Model = running.Root, running.Model
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(100) // unlike the other commands, this one stays for minutes
+	}
+	o.Out, o.TTY, o.Colour = a.Out, a.OutTTY, a.Colour
+	if asJSON {
+		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
+	}
+	return cluster.New(o)
+}

@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/trellis-mesh/trellis/internal/spec"
+)
+
+// Options say which platform runs where.
+type Options struct {
+	Root  string // the platform's folder
+	Model *spec.Model
+	// Environment is the folder in mesh/environments that says what differs on this cluster. Default: kind.
+	Environment string
+	// NodeImage is what kind runs as the node. Default: the platform's images.references.node, or the pinned one.
+	NodeImage string
+	// BaseImage is what the services' images are built on. Default: the platform's images.references.base, or the pinned one.
+	BaseImage string
+	// Charts is a folder with Istio's charts, for machines that reach no public server. Default: they are downloaded once.
+	Charts string
+
+	Out    io.Writer // progress
+	TTY    bool      // Out is a terminal: the step that runs shows what it waits for
+	Colour bool
+}
+
+// The environment variables that stand in for Options.
+const (
+	EnvironmentVariable = "TRELLIS_ENVIRONMENT"
+	NodeImageVariable   = "TRELLIS_NODE_IMAGE"
+	BaseImageVariable   = "TRELLIS_BASE_IMAGE"
+	ChartsVariable      = "TRELLIS_CHARTS"
+)
+
+// Platform is one platform and its cluster, which may not be there yet.
+type Platform struct {
+	Options
+	config nodeConfig
+	kind   *kindCluster
+	client *client // nil until the cluster answers
+	steps  *steps
+}
+
+// ErrNoCluster says that the platform has no cluster on this machine.
+var ErrNoCluster = errors.New("there is no cluster: make it with `make kind-up`")
+
+// New reads what the cluster is made from, and touches nothing.
+func New(o Options) (*Platform, error) {
+	for _, d := range []struct {
+		value              *string
+		variable, standard string
+	}{
+		{&o.Environment, EnvironmentVariable, "kind"},
+		{&o.NodeImage, NodeImageVariable, ""},
+		{&o.BaseImage, BaseImageVariable, ""},
+		{&o.Charts, ChartsVariable, ""},
+	} {
+		if *d.value == "" {
+			*d.value = os.Getenv(d.variable)
+		}
+		if *d.value == "" {
+			*d.value = d.standard
+		}
+	}
+	for part, value := range map[string]*string{"node": &o.NodeImage, "base": &o.BaseImage} {
+		if *value != "" {
+			continue
+		}
+		reference, err := o.Model.Platform.Image(part)
+		if err != nil {
+			return nil, err
+		}
+		*value = reference
+	}
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
+	if _, err := os.Stat(filepath.Join(o.Root, environmentDir(o.Environment), "kustomization.yaml")); err != nil {
+		return nil, fmt.Errorf("there is no environment %s: %w; scaffold sync --restore writes mesh/environments/kind again", o.Environment, err)
+	}
+	config, err := readNodeConfig(o.Root, o.Model.Platform.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &Platform{Options: o, config: config, kind: newKindCluster(config), steps: newSteps(o.Out, o.TTY, o.Colour)}, nil
+}
+
+func environmentDir(name string) string { return filepath.Join("mesh", "environments", name) }
+
+// Report is what Up leaves.
+type Report struct {
+	Steps   []StepReport `json:"steps"`
+	Seconds float64      `json:"seconds"`
+	URLs    []URL        `json:"urls"`
+	Usage   Usage        `json:"usage"`
+}
+
+// URL is something to open or to call.
+type URL struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+	What string `json:"what"`
+}
+
+// Up brings the platform up, or brings what runs already in line with what is declared.
+func (p *Platform) Up(ctx context.Context) (*Report, error) {
+	began := time.Now()
+	var images map[string]string
+	for _, s := range []step{
+		{"machine", 10 * time.Second, p.checkMachine},
+		{"build", 15 * time.Minute, func(ctx context.Context, say sayer) (string, error) {
+			var err error
+			images, err = p.build(ctx, say)
+			return fmt.Sprintf("%d images", len(images)), err
+		}},
+		{"cluster", 10 * time.Minute, p.createCluster},
+		{"images", 15 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.loadImages(ctx, say, images) }},
+		{"istio", 10 * time.Minute, p.installIstio},
+		{"mesh", 2 * time.Minute, p.applyEnvironment},
+		{"stores", 10 * time.Minute, p.prepareStores},
+		{"migrate", 5 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.migrate(ctx, say, images) }},
+		{"services", 10 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.applyServices(ctx, say, images) }},
+		{"observe", 10 * time.Minute, p.waitForTelemetry},
+		{"gateway", 2 * time.Minute, p.waitForGateway},
+	} {
+		if err := p.steps.run(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	usage, err := p.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Report{Steps: p.steps.done, Seconds: time.Since(began).Seconds(), URLs: p.urls(), Usage: usage}, nil
+}
