@@ -26,12 +26,21 @@ const (
 	koVersion = "v0.19.1"
 )
 
-// build makes an image of each service and gives their references by the services' names. The tag is the digest of what is in
-// the image, so that a pod is replaced only when its program was changed.
+// build makes an image of each service and gives their references by the services' names.
 func (p *Platform) build(ctx context.Context, say sayer) (map[string]string, error) {
 	if len(p.Model.Services) == 0 {
 		return nil, nil
 	}
+	var folders []string
+	for _, s := range p.Model.Services {
+		folders = append(folders, s.Dir)
+	}
+	return p.buildImages(ctx, say, folders)
+}
+
+// buildImages makes an image of each program and gives their references by the names of the programs' folders. The tag is the
+// digest of what is in the image, so that a pod is replaced only when its program was changed.
+func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string) (map[string]string, error) {
 	base := p.BaseImage
 	if imageExists(ctx, base) && !strings.HasPrefix(base, localRegistry) {
 		// What is on this machine is not asked for elsewhere; ko looks here only for images of this registry.
@@ -44,8 +53,8 @@ func (p *Platform) build(ctx context.Context, say sayer) (map[string]string, err
 	platform := p.Model.Platform
 	args := append(p.koCommand(), "build", "--local", "--base-import-paths", "--platform=linux/"+runtime.GOARCH,
 		"--sbom=spdx", "--sbom-dir="+filepath.Join(p.Root, ".trellis", "sbom"))
-	for _, s := range p.Model.Services {
-		args = append(args, "./"+s.Dir)
+	for _, folder := range folders {
+		args = append(args, "./"+folder)
 	}
 	if err := os.MkdirAll(filepath.Join(p.Root, ".trellis", "sbom"), 0o750); err != nil {
 		return nil, err
@@ -58,7 +67,7 @@ func (p *Platform) build(ctx context.Context, say sayer) (map[string]string, err
 	var out bytes.Buffer
 	var complaint tail
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&complaint, &sayLines{say: say})
-	say("compile %d services", len(p.Model.Services))
+	say("compile %d programs", len(folders))
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return nil, errors.New("no go command on the PATH: install Go, see `scaffold doctor`")
@@ -75,9 +84,9 @@ func (p *Platform) build(ctx context.Context, say sayer) (map[string]string, err
 		name, _, _ := strings.Cut(path.Base(reference), ":")
 		images[name] = reference
 	}
-	for _, s := range p.Model.Services {
-		if images[path.Base(s.Dir)] == "" {
-			return nil, fmt.Errorf("ko built no image of %s; it said:\n%s", s.Name, indent(complaint.String()))
+	for _, folder := range folders {
+		if images[path.Base(folder)] == "" {
+			return nil, fmt.Errorf("ko built no image of %s; it said:\n%s", folder, indent(complaint.String()))
 		}
 	}
 	return images, nil
@@ -143,6 +152,12 @@ func copyImages(ctx context.Context, node nodes.Node, here map[string]string, sa
 		return 0, err
 	}
 	var load, marks []string
+	for mark := range strings.Lines(before) { // of images that others copied
+		name, _, _ := strings.Cut(mark, " ")
+		if _, now := here[name]; !now {
+			marks = append(marks, strings.TrimSpace(mark))
+		}
+	}
 	for _, image := range sorted(here) {
 		mark := image + " " + here[image]
 		if !slices.Contains(strings.Split(before, "\n"), mark) {

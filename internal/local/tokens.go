@@ -89,22 +89,8 @@ func (p *Platform) tokenSettings(s *spec.Service) map[string]string {
 	set["APP_TOKENS_KEY_FILE"] = p.secret(keyFile)
 	set["APP_TOKENS_CLIENT_ID"] = localClient
 	set["APP_TOKENS_CLIENT_SECRET_FILE"] = p.secret(secretFile)
-	set["APP_TOKENS_CLIENT_SCOPES"] = strings.Join(scopes(p.options.Model), ",")
+	set["APP_TOKENS_CLIENT_SCOPES"] = strings.Join(p.options.Model.Scopes(), ",")
 	return set
-}
-
-// scopes are all that the contracts name.
-func scopes(m *spec.Model) (all []string) {
-	for _, s := range m.Services {
-		if s.Contract == nil {
-			continue
-		}
-		for _, o := range s.Contract.Operations {
-			all = append(all, slices.Concat(o.Security...)...)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // TokenCommand gets a token from the running issuer in a shell; "" when there is none.

@@ -83,6 +83,21 @@ func (m *Model) Issuer() *Service {
 	return nil
 }
 
+// Scopes are all that the contracts of the services name, sorted.
+func (m *Model) Scopes() []string {
+	var all []string
+	for _, s := range m.Services {
+		if s.Contract == nil {
+			continue
+		}
+		for _, o := range s.Contract.Operations {
+			all = append(all, slices.Concat(o.Security...)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Service returns the service of that name, or nil.
 func (m *Model) Service(name string) *Service {
 	i, found := slices.BinarySearchFunc(m.Services, name, func(s *Service, name string) int { return strings.Compare(s.Name, name) })
