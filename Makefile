@@ -15,7 +15,7 @@ FUZZTIME ?= 30s
 ROUNDS   ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test verify mesh-proof mesh-bench lint bench soak fmt generate tools clean race-note
+.PHONY: help demo up test verify mesh-proof mesh-bench kind-up kind-down kind-status kind-logs kind-e2e dashboards lint bench soak fmt generate tools clean race-note
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,22 @@ mesh-proof: ## prove each rule of the mesh with traffic through real Envoys (.ci
 
 mesh-bench: ## measure how much configuration a sidecar gets, with scoping and without, and write it to docs/mesh.md
 	cd mesh/proof && $(GO) test -count 1 -timeout 15m -run TestConfigurationSize -update
+
+kind-up: ## run the platform on a local Kubernetes cluster, and place a first order; again, to apply changes
+	$(GO) run ./cmd/scaffold cluster up
+	$(GO) run ./test/order
+
+kind-down: ## remove the local cluster, with all that it holds
+	$(GO) run ./cmd/scaffold cluster down
+
+kind-status: ## show what runs on the local cluster, where it is reached and what it takes
+	$(GO) run ./cmd/scaffold cluster status
+
+kind-logs: ## show the last lines of each service on the local cluster (ARGS="orders --lines 100")
+	$(GO) run ./cmd/scaffold cluster logs $(ARGS)
+
+dashboards: ## print where Grafana, Jaeger and Prometheus are, and open them where there is a browser
+	$(GO) run ./cmd/scaffold cluster dashboards
 
 lint: ## every static check: linters, formatting, declarations, licences, documents
 	@set -e; for module in $(MODULES); do echo "golangci-lint: $$module"; (cd $$module && $(LINT) run ./...); done

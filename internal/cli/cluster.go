@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -24,7 +27,7 @@ platform.yaml.`,
 		Example: `  scaffold cluster up        # make it, or bring it in line with what is declared
   scaffold cluster status
   scaffold cluster down      # remove it, with all that it holds`,
-		Args: arguments(0, 0, "scaffold cluster up|down|status"),
+		Args: arguments(0, 0, "scaffold cluster up|down|status|token|logs|dashboards"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&o.Environment, "environment", "", "folder in mesh/environments (default: $"+cluster.EnvironmentVariable+", or kind)")
@@ -54,7 +57,7 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			if asJSON {
 				return json.NewEncoder(a.Out).Encode(report)
 			}
-			a.say("\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
+			a.say("\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  scaffold cluster token    a token for requests that need one\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
 				cluster.URLTable(report.URLs), report.Usage)
 			return nil
 		},
@@ -100,7 +103,69 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			return nil
 		},
 	}
-	cmd.AddCommand(up, down, status)
+	var scopes []string
+	token := &cobra.Command{
+		Use:   "token",
+		Short: "Print an access token of the platform's issuer",
+		Long: `Token asks the platform's issuer, through the gateway, for a token as its first client, and prints it. With --scope it is good for
+these scopes only.`,
+		Example: `  curl -k -H "Authorization: Bearer $(scaffold cluster token)" https://trellis.localhost:8443/v1/orders/1
+  scaffold cluster token --scope orders:read`,
+		Args:              arguments(0, 0, "scaffold cluster token"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			text, err := p.Token(cmd.Context(), scopes...)
+			if err != nil {
+				return err
+			}
+			a.say("%s\n", text)
+			return nil
+		},
+	}
+	token.Flags().StringSliceVar(&scopes, "scope", nil, "scopes of the token (default: all that the contracts name)")
+	var lines int
+	logs := &cobra.Command{
+		Use:   "logs [NAME…]",
+		Short: "Show the last lines of services on the cluster",
+		Example: `  scaffold cluster logs
+  scaffold cluster logs orders --lines 100`,
+		ValidArgsFunction: a.completeServices,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			return p.Logs(cmd.Context(), a.Out, lines, names...)
+		},
+	}
+	const shown = 20
+	logs.Flags().IntVar(&lines, "lines", shown, "lines of each container")
+	dashboards := &cobra.Command{
+		Use:               "dashboards",
+		Short:             "Print where Grafana, Jaeger and Prometheus are, and open them where there is a browser",
+		Args:              arguments(0, 0, "scaffold cluster dashboards"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.clusterOf(o, asJSON)
+			if err != nil {
+				return err
+			}
+			urls := p.Dashboards()
+			if asJSON {
+				return json.NewEncoder(a.Out).Encode(urls)
+			}
+			a.say("%s", cluster.URLTable(urls))
+			if a.OutTTY {
+				openBrowser(cmd.Context(), urls)
+			}
+			return nil
+		},
+	}
+	cmd.AddCommand(up, down, status, token, logs, dashboards)
 	return cmd
 }
 
@@ -119,4 +184,18 @@ func (a *app) clusterOf(o cluster.Options, asJSON bool) (*cluster.Platform, erro
 		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
 	}
 	return cluster.New(o)
+}
+
+// openBrowser opens addresses where a desktop can; elsewhere they were printed.
+func openBrowser(ctx context.Context, urls []cluster.URL) {
+	opener := "xdg-open"
+	switch {
+	case runtime.GOOS == "darwin":
+		opener = "open"
+	case os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "":
+		return
+	}
+	for _, u := range urls {
+		_ = exec.CommandContext(ctx, opener, u.URL).Run() // it was printed
+	}
 }

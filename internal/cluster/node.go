@@ -133,7 +133,7 @@ func (p *Platform) createCluster(ctx context.Context, say sayer) (string, error)
 	return fmt.Sprintf("%s %s, Kubernetes %s", p.config.name, done, version), err
 }
 
-// connect opens the cluster's API.
+// connect opens the API of the cluster, which must be there; doing so twice is no error.
 func (p *Platform) connect(context.Context) error {
 	if p.client != nil {
 		return nil

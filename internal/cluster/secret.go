@@ -46,12 +46,19 @@ func (c *client) keepSecret(ctx context.Context, namespace, name, kind string, v
 	if err != nil {
 		return nil, err
 	}
+	return secretData(o)
+}
+
+// secretData is what a secret holds.
+func secretData(o *unstructured.Unstructured) (map[string][]byte, error) {
 	data, _, _ := unstructured.NestedStringMap(o.Object, "data")
 	held := map[string][]byte{}
 	for key, value := range data {
-		if held[key], err = base64.StdEncoding.DecodeString(value); err != nil {
-			return nil, fmt.Errorf("read the secret %s/%s: %w", namespace, name, err)
+		raw, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			return nil, fmt.Errorf("read the secret %s/%s: %w", o.GetNamespace(), o.GetName(), err)
 		}
+		held[key] = raw
 	}
 	return held, nil
 }

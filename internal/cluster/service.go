@@ -13,6 +13,17 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// builtServices is what the services' kustomizations make, with what only this cluster has: its images, and its first client.
+func (p *Platform) builtServices(images map[string]string) ([]*unstructured.Unstructured, error) {
+	objects, err := p.serviceObjects()
+	if err != nil {
+		return nil, err
+	}
+	p.withImages(objects, images)
+	p.withFirstClient(objects)
+	return objects, nil
+}
+
 // withImages puts the images that were built into the services' workloads, instead of those that a registry would have.
 func (p *Platform) withImages(objects []*unstructured.Unstructured, images map[string]string) {
 	built := map[string]string{} // by the name without a tag
@@ -33,46 +44,12 @@ func (p *Platform) withImages(objects []*unstructured.Unstructured, images map[s
 	}
 }
 
-// withFirstClient tells the platform's issuer who may ask it for tokens, and for which scopes: all that the contracts name. The
-// secret is one of the issuer's own, made with its stores.
-func (p *Platform) withFirstClient(objects []*unstructured.Unstructured) {
-	issuer := p.Model.Issuer()
-	if issuer == nil {
-		return
-	}
-	settings := []struct{ name, value string }{
-		{"APP_TOKENS_CLIENT_ID", firstClient},
-		{"APP_TOKENS_CLIENT_SECRET_FILE", "/var/run/stores/client-secret"},
-		{"APP_TOKENS_CLIENT_SCOPES", strings.Join(p.Model.Scopes(), ",")},
-	}
-	for _, o := range objects {
-		if o.GetKind() != "Deployment" || o.GetLabels()["app"] != issuer.Name {
-			continue
-		}
-		containers(o, func(c map[string]any) {
-			if c["name"] != issuer.Name {
-				return
-			}
-			env, _ := c["env"].([]any)
-			for _, s := range settings {
-				named := func(e any) bool { entry, ok := e.(map[string]any); return ok && entry["name"] == s.name }
-				if !slices.ContainsFunc(env, named) { // the environment's own setting stands
-					env = append(env, map[string]any{"name": s.name, "value": s.value})
-				}
-			}
-			c["env"] = env
-		})
-	}
-}
-
 // migrate runs the services' migration jobs and waits for them, so that the pods that come after find their tables.
 func (p *Platform) migrate(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.serviceObjects()
+	objects, err := p.builtServices(images)
 	if err != nil {
 		return "", err
 	}
-	p.withImages(objects, images)
-	p.withFirstClient(objects)
 	var jobs, needed []*unstructured.Unstructured
 	for _, o := range objects {
 		switch o.GetKind() {
@@ -141,12 +118,10 @@ func (c *client) freshJob(ctx context.Context, job *unstructured.Unstructured) (
 
 // applyServices applies the services and waits until the pods of all are replaced.
 func (p *Platform) applyServices(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.serviceObjects()
+	objects, err := p.builtServices(images)
 	if err != nil {
 		return "", err
 	}
-	p.withImages(objects, images)
-	p.withFirstClient(objects)
 	applied := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool { return o.GetKind() == "Job" })
 	if err := p.client.applyAll(ctx, applied, say); err != nil {
 		return "", err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -124,7 +125,7 @@ func (p *Platform) usage(ctx context.Context) (Usage, error) {
 	var cpu, memory resource.Quantity
 	for _, pod := range list.Items {
 		phase, _, _ := unstructured.NestedString(pod.Object, "status", "phase")
-		if phase == "Succeeded" || phase == "Failed" {
+		if phase == "Succeeded" || phase == "Failed" || pod.GetDeletionTimestamp() != nil {
 			continue
 		}
 		u.Pods++
@@ -202,17 +203,7 @@ type Workload struct {
 
 // Status looks at the cluster. Without one the error is ErrNoCluster.
 func (p *Platform) Status(ctx context.Context) (*Status, error) {
-	if _, err := askDocker(ctx); err != nil {
-		return nil, err
-	}
-	found, err := p.kind.nodes()
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, ErrNoCluster
-	}
-	if err := p.connect(ctx); err != nil {
+	if _, err := p.Open(ctx); err != nil {
 		return nil, err
 	}
 	s := &Status{Cluster: p.config.name, URLs: p.urls()}
@@ -251,7 +242,8 @@ func (p *Platform) Status(ctx context.Context) (*Status, error) {
 			}
 		}
 	}
-	s.Usage, err = p.usage(ctx)
+	usage, err := p.usage(ctx)
+	s.Usage = usage
 	return s, err
 }
 
@@ -293,6 +285,40 @@ func (u Usage) String() string {
 	return fmt.Sprintf("%d pods, %d restarts; requested %.2f CPU and %.2f GiB; the node uses %.2f CPU and %.2f GiB",
 		u.Pods, u.Restarts, u.RequestedCPU, gib(u.RequestedBytes), u.UsedCPU, gib(u.UsedBytes))
 }
+
+// Logs writes the last lines of the services' containers; of all services when none is named.
+func (p *Platform) Logs(ctx context.Context, out io.Writer, lines int, names ...string) error {
+	if _, err := p.Open(ctx); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		for _, s := range p.Model.Services {
+			names = append(names, s.Name)
+		}
+	}
+	for _, name := range names {
+		list, err := p.client.dynamic.Resource(pods).Namespace(p.Model.Platform.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + name})
+		if err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return fmt.Errorf("%s has no pod: `scaffold cluster up` starts it", name)
+		}
+		for _, pod := range list.Items {
+			text, err := p.client.logs(ctx, pod.GetNamespace(), pod.GetName(), name, lines, false)
+			if err != nil {
+				text = "no log: " + err.Error() + "\n"
+			}
+			if _, err := fmt.Fprintf(out, "== %s\n%s", pod.GetName(), text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Dashboards are the addresses for a browser.
+func (p *Platform) Dashboards() []URL { return p.urls()[1:] }
 
 // Down removes the cluster and all that it holds, and reports whether there was one.
 func (p *Platform) Down(ctx context.Context) (bool, error) {

@@ -15,14 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/token"
 	"github.com/trellis-mesh/trellis/internal/topic"
 )
 
 // dataNamespace is where the stores are.
 const dataNamespace = "data"
-
-// firstClient is who may ask the platform's issuer for tokens before anybody made another one.
-const firstClient = "local"
 
 // admins are the secrets that the stores and Grafana are made with.
 var admins = []struct{ namespace, name string }{
@@ -187,8 +185,8 @@ func (p *Platform) prepareStoresOf(ctx context.Context, s *spec.Service, admin *
 			Scheme: "redis", User: url.UserPassword("default", string(secret["password"])), Host: "redis." + dataNamespace + ".svc.cluster.local:6379",
 		}).String())
 	}
-	if p.Model.Issuer() == s {
-		values["tokens-key"], values["client-secret"] = []byte(signingSecret()), []byte(password())
+	if token.Issuer(p.Model) == s {
+		values["tokens-key"], values[clientSecretKey] = []byte(signingSecret()), []byte(password())
 	}
 	if len(values) == 0 {
 		return nil

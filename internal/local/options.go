@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/token"
 )
 
 // LogFormat says how the services' logs are shown.
@@ -102,7 +103,7 @@ func selection(m *spec.Model, names []string) ([]*spec.Service, error) {
 		}
 		chosen[name] = s
 		queue = append(queue, slices.Sorted(maps.Keys(s.Calls))...)
-		if issuer := tokenIssuer(m); issuer != nil && secured(s) {
+		if issuer := token.Issuer(m); issuer != nil && secured(s) {
 			queue = append(queue, issuer.Name) // it has the keys of the tokens that the service asks for
 		}
 	}

@@ -4,32 +4,18 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/token"
 )
-
-// localClient is who may ask for tokens on this machine, for every scope that a contract names.
-const localClient = "local"
-
-// tokenIssuer is the service that issues tokens, or nil: the platform's may be elsewhere, or not be written yet.
-func tokenIssuer(m *spec.Model) *spec.Service {
-	issuer := m.Issuer()
-	if issuer == nil || issuer.Contract == nil || issuer.Contract.Operations["issueToken"] == nil {
-		return nil
-	}
-	return issuer
-}
 
 func secured(s *spec.Service) bool { return s.Contract != nil && s.Contract.Secured() }
 
@@ -43,7 +29,7 @@ const (
 
 // prepareTokens makes the issuer's secrets, if it is among the services and they are not there yet.
 func (p *Platform) prepareTokens() error {
-	issuer := tokenIssuer(p.options.Model)
+	issuer := token.Issuer(p.options.Model)
 	if issuer == nil || !slices.Contains(p.services, issuer) {
 		return nil
 	}
@@ -76,7 +62,7 @@ func makeSecret(path string) error {
 // tokenSettings are what a service needs to issue or to verify tokens.
 func (p *Platform) tokenSettings(s *spec.Service) map[string]string {
 	set := map[string]string{}
-	issuer := tokenIssuer(p.options.Model)
+	issuer := token.Issuer(p.options.Model)
 	if issuer == nil || s != issuer && !secured(s) {
 		return set
 	}
@@ -87,7 +73,7 @@ func (p *Platform) tokenSettings(s *spec.Service) map[string]string {
 		return set
 	}
 	set["APP_TOKENS_KEY_FILE"] = p.secret(keyFile)
-	set["APP_TOKENS_CLIENT_ID"] = localClient
+	set["APP_TOKENS_CLIENT_ID"] = token.Client
 	set["APP_TOKENS_CLIENT_SECRET_FILE"] = p.secret(secretFile)
 	set["APP_TOKENS_CLIENT_SCOPES"] = strings.Join(p.options.Model.Scopes(), ",")
 	return set
@@ -95,7 +81,7 @@ func (p *Platform) tokenSettings(s *spec.Service) map[string]string {
 
 // TokenCommand gets a token from the running issuer in a shell; "" when there is none.
 func (p *Platform) TokenCommand() string {
-	issuer := tokenIssuer(p.options.Model)
+	issuer := token.Issuer(p.options.Model)
 	if issuer == nil || p.procs[issuer.Name] == nil {
 		return ""
 	}
@@ -104,12 +90,12 @@ func (p *Platform) TokenCommand() string {
 		path = short
 	}
 	return fmt.Sprintf(`curl -s -d grant_type=client_credentials -d client_id=%s --data-urlencode client_secret="$(cat %s)" %s/oauth/token`,
-		localClient, path, p.procs[issuer.Name].URL)
+		token.Client, path, p.procs[issuer.Name].URL)
 }
 
 // Token asks the running issuer for a token with these scopes; with all that there are when none is named.
 func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) {
-	issuer := tokenIssuer(p.options.Model)
+	issuer := token.Issuer(p.options.Model)
 	if issuer == nil || p.procs[issuer.Name] == nil {
 		return "", errors.New("get a token: no service that issues tokens is running")
 	}
@@ -117,29 +103,5 @@ func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("get a token: %w", err)
 	}
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {localClient}, "client_secret": {strings.TrimSpace(string(secret))},
-		"scope": {strings.Join(scopes, " ")},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.procs[issuer.Name].URL+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", fmt.Errorf("get a token: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("get a token: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		Error       string `json:"error"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil {
-		return "", fmt.Errorf("get a token: status %d: %w", resp.StatusCode, err)
-	}
-	if answer.AccessToken == "" {
-		return "", fmt.Errorf("get a token: status %d: %s", resp.StatusCode, answer.Error)
-	}
-	return answer.AccessToken, nil
+	return token.Request(ctx, http.DefaultClient, p.procs[issuer.Name].URL, strings.TrimSpace(string(secret)), scopes...)
 }
