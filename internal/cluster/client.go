@@ -91,22 +91,22 @@ func (c *client) resource(o *unstructured.Unstructured) (dynamic.ResourceInterfa
 	return c.dynamic.Resource(mapping.Resource).Namespace(namespace), nil
 }
 
-// apply makes an object or changes the fields of it that are said (server-side apply), and gives what it then is.
-func (c *client) apply(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// apply makes an object or changes the fields of it that are said (server-side apply).
+func (c *client) apply(ctx context.Context, o *unstructured.Unstructured) error {
 	resource, err := c.resource(o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title(o), err)
+		return fmt.Errorf("%s: %w", title(o), err)
 	}
 	raw, err := json.Marshal(o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title(o), err)
+		return fmt.Errorf("%s: %w", title(o), err)
 	}
 	force := true
-	applied, err := resource.Patch(ctx, o.GetName(), types.ApplyPatchType, raw, metav1.PatchOptions{FieldManager: fieldManager, Force: &force})
+	_, err = resource.Patch(ctx, o.GetName(), types.ApplyPatchType, raw, metav1.PatchOptions{FieldManager: fieldManager, Force: &force})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title(o), err)
+		return fmt.Errorf("%s: %w", title(o), err)
 	}
-	return applied, nil
+	return nil
 }
 
 // applyAll applies objects in their order. A webhook or an API that has only just started may refuse at first.
@@ -115,7 +115,7 @@ func (c *client) applyAll(ctx context.Context, objects []*unstructured.Unstructu
 		say("apply %d of %d: %s", i+1, len(objects), title(o))
 		bounded, cancel := context.WithTimeout(ctx, time.Minute)
 		err := until(bounded, 500*time.Millisecond, func(ctx context.Context) error {
-			_, err := c.apply(ctx, o)
+			err := c.apply(ctx, o)
 			if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) && !apierrors.IsInternalError(err) {
 				return &finalError{err}
 			}
@@ -229,6 +229,6 @@ func (c *client) forward(ctx context.Context, namespace, pod string, port int) (
 	}
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), func() {
 		close(done)
-		<-failed
+		_ = <-failed // it was told to end
 	}, nil
 }

@@ -75,8 +75,7 @@ func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("ko could not build the images: %w\n%s\nThe base image is %s: set images.mirror or images.references.base in %s, or %s, where it cannot be pulled",
-			err, indent(complaint.String()), p.BaseImage, "platform.yaml", BaseImageVariable)
+		return nil, buildError(err, complaint.String(), p.BaseImage)
 	}
 	images := map[string]string{}
 	for line := range strings.Lines(out.String()) {
@@ -90,6 +89,14 @@ func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string)
 		}
 	}
 	return images, nil
+}
+
+// buildError tells what is at fault: the image that the services are built on, or their code.
+func buildError(err error, said, base string) error {
+	if strings.Contains(said, "fetching base image") {
+		return fmt.Errorf("the base image %s is not on this machine and cannot be pulled: %w\n%s\n%s", base, err, indent(said), otherImage("base", BaseImageVariable))
+	}
+	return fmt.Errorf("build the services' images: %w\n%s\n`go build ./...` shows all that does not compile", err, indent(said))
 }
 
 // localRegistry is the name that ko gives to images of this machine.

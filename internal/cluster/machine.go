@@ -9,7 +9,10 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/trellis-mesh/trellis/internal/local"
 )
 
 // What a platform of some services needs at least: less, and pods are ended for want of memory.
@@ -25,24 +28,25 @@ func (p *Platform) checkMachine(ctx context.Context, say sayer) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	if err := engine.suffices(); err != nil {
+		return "", err
+	}
 	found, err := p.kind.nodes()
 	if err != nil {
 		return "", err
 	}
-	if len(found) > 0 {
-		if err := p.kind.fits(ctx, found, p.NodeImage); err != nil {
+	running := p.halfMade() // such a cluster is made anew at the same ports, whatever it is
+	if len(found) == 0 {
+		running = false
+	} else if !running {
+		if running, err = p.kind.fits(ctx, found, p.NodeImage); err != nil {
 			return "", err
 		}
-	} else if err := p.portsAreFree(); err != nil {
-		return "", err
 	}
-	if engine.MemTotal < leastMemory {
-		return "", fmt.Errorf("Docker has %.1f GiB of memory, and the platform needs %d: give it more (in Docker Desktop: Settings, Resources), "+
-			"or run `make up`, which needs no cluster", gib(engine.MemTotal), leastMemory>>30)
-	}
-	if engine.NCPU < leastProcessors {
-		return "", fmt.Errorf("Docker has %d processor, and the platform needs %d: give it more (in Docker Desktop: Settings, Resources), "+
-			"or run `make up`, which needs no cluster", engine.NCPU, leastProcessors)
+	if !running {
+		if err := p.portsAreFree(ctx); err != nil {
+			return "", err
+		}
 	}
 	return fmt.Sprintf("Docker %s, %d processors, %.1f GiB", engine.ServerVersion, engine.NCPU, gib(engine.MemTotal)), nil
 }
@@ -56,6 +60,11 @@ type dockerEngine struct {
 	MemTotal      int64
 }
 
+// What helps when Docker does not: the platform as processes of this machine.
+const withoutDocker = "or run `make up`, which needs no Docker"
+
+var errNoAnswer = errors.New("there is no answer from Docker: start it (`sudo systemctl start docker`, or Docker Desktop), " + withoutDocker)
+
 func askDocker(ctx context.Context) (dockerEngine, error) {
 	const limit = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -63,32 +72,65 @@ func askDocker(ctx context.Context) (dockerEngine, error) {
 	var e dockerEngine
 	out, err := docker(ctx, "info", "--format", "{{json .}}")
 	switch {
-	case errors.Is(err, exec.ErrNotFound) || err != nil && strings.Contains(err.Error(), "executable file not found"):
-		return e, errors.New("there is no docker command on the PATH: install Docker, or run `make up`, which needs none")
+	case errors.Is(err, exec.ErrNotFound):
+		return e, errors.New("there is no docker command on the PATH: install Docker, " + withoutDocker)
 	case errors.Is(err, context.DeadlineExceeded):
-		return e, fmt.Errorf("Docker did not answer within %s: start it anew, or run `make up`, which needs none", limit)
+		return e, fmt.Errorf("there is no answer from Docker within %s: start it anew, %s", limit, withoutDocker)
+	case err != nil && strings.Contains(err.Error(), "permission denied"):
+		return e, fmt.Errorf("you may not use Docker: add yourself to its group (`sudo usermod -aG docker $USER`) and log in again, %s: %w", withoutDocker, err)
 	case err != nil:
-		return e, fmt.Errorf("Docker does not answer: start it (`sudo systemctl start docker`, or Docker Desktop), or run `make up`, which needs none: %w", err)
+		return e, fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	if err := json.Unmarshal([]byte(out), &e); err != nil {
 		return e, fmt.Errorf("understand `docker info`: %w", err)
 	}
 	if e.ServerVersion == "" {
-		return e, errors.New("Docker does not answer: start it (`sudo systemctl start docker`, or Docker Desktop), or run `make up`, which needs none")
+		return e, errNoAnswer
 	}
 	return e, nil
 }
 
-// portsAreFree refuses to start a cluster whose way in another program listens on.
-func (p *Platform) portsAreFree() error {
-	for _, port := range []int{p.config.plain, p.config.secure} {
-		address := net.JoinHostPort(p.config.address, strconv.Itoa(port))
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return fmt.Errorf("the gateway needs %s, which is taken: end the program that listens there (`ss -ltnp 'sport = :%d'` names it), "+
-				"or choose another hostPort in %s: %w", address, port, ConfigFile, err)
-		}
-		_ = listener.Close() // nothing was accepted
+// suffices refuses a machine on which pods would be ended for want of memory, or never be placed.
+func (e dockerEngine) suffices() error {
+	const remedy = "give it more (in Docker Desktop: Settings, Resources), " + withoutDocker
+	if e.MemTotal < leastMemory {
+		return fmt.Errorf("the memory of Docker is %.1f GiB, and the platform needs %d GiB: %s", gib(e.MemTotal), leastMemory>>30, remedy)
+	}
+	if e.NCPU < leastProcessors {
+		return fmt.Errorf("the processors of Docker are %d, and the platform needs %d: %s", e.NCPU, leastProcessors, remedy)
 	}
 	return nil
+}
+
+// portsAreFree refuses to start a cluster when something else listens where it is to be reached.
+func (p *Platform) portsAreFree(ctx context.Context) error {
+	for _, address := range p.config.published {
+		listener, err := net.Listen("tcp", address)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			return fmt.Errorf("the cluster is to be reached at %s, which is taken by %s: stop that, or choose another hostPort in %s",
+				address, portHolder(ctx, address), ConfigFile)
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			return fmt.Errorf("the cluster is to be reached at %s, which is no address of this machine: change the listenAddress in %s", address, ConfigFile)
+		case err == nil:
+			_ = listener.Close() // nothing was accepted
+		}
+		// Docker may be allowed what this user is not, such as a port below 1024.
+	}
+	return nil
+}
+
+// portHolder names who listens at an address, as well as Docker and the system tell.
+func portHolder(ctx context.Context, address string) string {
+	_, text, _ := net.SplitHostPort(address) // it was put together here
+	port, _ := strconv.Atoi(text)
+	if out, err := docker(ctx, "ps", "--filter", "publish="+text, "--format", "{{.Names}}"); err == nil {
+		if name, _, _ := strings.Cut(out, "\n"); name != "" {
+			return "the container " + name
+		}
+	}
+	if holder := local.PortHolder(port); holder != "" {
+		return holder
+	}
+	return "another program"
 }

@@ -50,45 +50,15 @@ func (p *Platform) serviceObjects() ([]*unstructured.Unstructured, error) {
 
 // kustomize builds a kustomization that is in no file, over a copy of the platform's manifests in memory.
 func (p *Platform) kustomize(k types.Kustomization) ([]*unstructured.Unstructured, error) {
-	memory := filesys.MakeFsInMemory()
-	for _, folder := range []string{"mesh", "observability", "services"} {
-		err := filepath.WalkDir(filepath.Join(p.Root, folder), func(name string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				if errors.Is(err, fs.ErrNotExist) && name == filepath.Join(p.Root, folder) {
-					return fs.SkipDir
-				}
-				return err
-			}
-			relative, err := filepath.Rel(p.Root, name)
-			if err != nil {
-				return err
-			}
-			slashed := filepath.ToSlash(relative)
-			if entry.IsDir() {
-				if slashed == "mesh/proof" {
-					return fs.SkipDir
-				}
-				return nil
-			}
-			if folder == "services" && !strings.Contains(slashed, "/deploy/") || !entry.Type().IsRegular() {
-				return nil
-			}
-			content, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			return memory.WriteFile("/"+slashed, content)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read the manifests: %w", err)
-		}
+	memory, err := p.manifests()
+	if err != nil {
+		return nil, fmt.Errorf("read the manifests: %w", err)
 	}
 	const at = "/.cluster"
-	for i, list := range [][]string{k.Resources, k.Components} {
-		for j := range list {
-			list[j] = ".." + list[j]
+	for _, list := range [][]string{k.Resources, k.Components} {
+		for i := range list {
+			list[i] = ".." + list[i]
 		}
-		_ = i
 	}
 	k.TypeMeta = types.TypeMeta{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}
 	raw, err := yaml.Marshal(k)
@@ -112,6 +82,39 @@ func (p *Platform) kustomize(k types.Kustomization) ([]*unstructured.Unstructure
 	}
 	inOrder(objects)
 	return objects, nil
+}
+
+// manifests are the files that kustomizations are made of, in memory.
+func (p *Platform) manifests() (filesys.FileSystem, error) {
+	root, err := os.OpenRoot(p.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	memory := filesys.MakeFsInMemory()
+	for _, folder := range []string{"mesh", "observability", "services"} {
+		err := fs.WalkDir(root.FS(), folder, func(name string, entry fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist) && name == folder:
+				return fs.SkipDir
+			case err != nil:
+				return err
+			case entry.IsDir() && name == "mesh/proof":
+				return fs.SkipDir
+			case !entry.Type().IsRegular() || folder == "services" && !strings.Contains(name, "/deploy/"):
+				return nil
+			}
+			content, err := fs.ReadFile(root.FS(), name)
+			if err != nil {
+				return err
+			}
+			return memory.WriteFile("/"+name, content)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return memory, nil
 }
 
 // decodeObjects reads the documents of a YAML text.

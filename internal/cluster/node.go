@@ -3,12 +3,15 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ConfigFile, at the platform's root, says how kind makes the cluster.
+// ConfigFile says how kind makes the cluster. It lies at the platform's root.
 const ConfigFile = "kind-config.yaml"
 
 // Ports of the gateway in the cluster, as mesh/environments/kind/istio/gateway.yaml has them.
@@ -32,8 +35,9 @@ const (
 type nodeConfig struct {
 	path          string
 	name          string
-	plain, secure int // ports of this machine
-	address       string
+	plain, secure int      // ports of this machine
+	address       string   // that they are reached at
+	published     []string // all addresses of this machine that lead into the cluster
 }
 
 func readNodeConfig(root, platform string) (nodeConfig, error) {
@@ -51,13 +55,19 @@ func readNodeConfig(root, platform string) (nodeConfig, error) {
 	}
 	for _, node := range config.Nodes {
 		for _, m := range node.ExtraPortMappings {
+			if m.HostPort <= 0 || m.Protocol != "" && m.Protocol != v1alpha4.PortMappingProtocolTCP {
+				continue
+			}
+			c.published = append(c.published, net.JoinHostPort(m.ListenAddress, strconv.Itoa(int(m.HostPort))))
 			switch m.ContainerPort {
 			case plainNodePort:
 				c.plain = int(m.HostPort)
 			case secureNodePort:
 				c.secure = int(m.HostPort)
+			default:
+				continue
 			}
-			if m.ListenAddress != "" {
+			if ip := net.ParseIP(m.ListenAddress); ip != nil && !ip.IsUnspecified() {
 				c.address = m.ListenAddress
 			}
 		}
@@ -94,7 +104,7 @@ func (p *Platform) createCluster(ctx context.Context, say sayer) (string, error)
 		return "", err
 	}
 	// A cluster that was not made to the end holds nothing yet, and cannot be mended.
-	if _, err := os.Stat(p.makingMark()); err == nil && len(found) > 0 {
+	if p.halfMade() && len(found) > 0 {
 		say("remove the node that was not made to the end")
 		if err := p.kind.remove(ctx); err != nil {
 			return "", err
@@ -151,6 +161,11 @@ func (p *Platform) makingMark() string {
 	return filepath.Join(p.Root, ".trellis", "kind-"+p.config.name+".making")
 }
 
+func (p *Platform) halfMade() bool {
+	_, err := os.Stat(p.makingMark())
+	return err == nil
+}
+
 func (p *Platform) makeCluster(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(p.makingMark()), 0o750); err != nil {
 		return err
@@ -202,32 +217,79 @@ func commandOutput(err error) string {
 	return ""
 }
 
-// fits refuses a cluster of the same name that is another one.
-func (k *kindCluster) fits(ctx context.Context, found []nodes.Node, image string) error {
+// fits refuses a cluster of the same name that is another one, and reports whether it runs.
+func (k *kindCluster) fits(ctx context.Context, found []nodes.Node, image string) (running bool, err error) {
+	const remove = "remove it with `make kind-down` and run this again; what its databases hold is lost then"
+	var plain, secure int
+	running = true
 	for _, n := range found {
-		out, err := docker(ctx, "inspect", "--format", `{{.Config.Image}}`, n.String())
+		c, err := inspect(ctx, n.String())
 		if err != nil {
-			return err
+			return false, err
 		}
-		if got := strings.TrimSpace(out); got != image {
-			return fmt.Errorf("there is a cluster %s already, of the node image %s, and this platform runs on %s: "+
-				"remove it with `make kind-down` and run this again; what its databases hold is lost then", k.config.name, got, image)
+		if c.Config.Image != image {
+			return false, fmt.Errorf("there is a cluster %[1]s already, of the node image %[2]s, and this platform runs on %[3]s: %[4]s\n"+
+				"Or keep it, by %[5]s=%[2]s; or give this platform's cluster another name in %[6]s", k.config.name, c.Config.Image, image, remove, NodeImageVariable, ConfigFile)
+		}
+		plain, secure = max(plain, c.hostPort(plainNodePort)), max(secure, c.hostPort(secureNodePort))
+		running = running && c.State.Running
+	}
+	if plain == 0 || secure == 0 {
+		return false, fmt.Errorf("there is a cluster %s already, which was not made from %s: no port of this machine leads to its gateway: %s\n"+
+			"Or give this platform's cluster another name in %[2]s", k.config.name, ConfigFile, remove)
+	}
+	if plain != k.config.plain || secure != k.config.secure {
+		return false, fmt.Errorf("the ports of the gateway are %d and %d in %s, and the cluster %s was made with %d and %d, which cannot be changed: "+
+			"put them back, or %s", k.config.plain, k.config.secure, ConfigFile, k.config.name, plain, secure, remove)
+	}
+	return running, nil
+}
+
+// container is what Docker tells of one.
+type container struct {
+	Config     struct{ Image string }
+	State      struct{ Running bool }
+	HostConfig struct {
+		PortBindings map[string][]struct{ HostPort string }
+	}
+}
+
+// hostPort is the port of this machine that leads to one of the container; 0 when none does.
+func (c container) hostPort(port int) int {
+	for _, b := range c.HostConfig.PortBindings[strconv.Itoa(port)+"/tcp"] {
+		if host, err := strconv.Atoi(b.HostPort); err == nil {
+			return host
 		}
 	}
-	return nil
+	return 0
+}
+
+func inspect(ctx context.Context, name string) (container, error) {
+	out, err := docker(ctx, "inspect", "--type", "container", name)
+	if err != nil {
+		return container{}, err
+	}
+	var found []container
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		return container{}, fmt.Errorf("understand `docker inspect %s`: %w", name, err)
+	}
+	if len(found) == 0 {
+		return container{}, fmt.Errorf("docker inspect: there is no container %s", name)
+	}
+	return found[0], nil
 }
 
 // wake starts nodes that were stopped, as they are after this machine was started anew.
 func (k *kindCluster) wake(ctx context.Context, found []nodes.Node, say sayer) error {
 	for _, n := range found {
-		state, err := docker(ctx, "inspect", "--format", "{{.State.Running}}", n.String())
+		c, err := inspect(ctx, n.String())
 		if err != nil {
 			return err
 		}
-		if strings.TrimSpace(state) != "true" {
+		if !c.State.Running {
 			say("start the node %s", n)
 			if _, err := docker(ctx, "start", n.String()); err != nil {
-				return err
+				return fmt.Errorf("start the node %s: %w", n, err)
 			}
 		}
 	}
@@ -241,10 +303,15 @@ func (k *kindCluster) obtain(ctx context.Context, image string, say sayer) error
 	}
 	say("pull %s", image)
 	if _, err := docker(ctx, "pull", "--quiet", image); err != nil {
-		return fmt.Errorf("the node's image %s is not on this machine and could not be pulled: %w\n"+
-			"Set images.mirror or images.references.node in platform.yaml, or %s, to one that can", image, err, NodeImageVariable)
+		return fmt.Errorf("the node's image %s is not on this machine and cannot be pulled: %w\n%s", image, err, otherImage("node", NodeImageVariable))
 	}
 	return nil
+}
+
+// otherImage says what to do about an image that cannot be pulled.
+func otherImage(part, variable string) string {
+	return fmt.Sprintf("Where there is no way to its registry, put it into this machine's Docker (`docker load`), set images.mirror in platform.yaml "+
+		"to a registry that has it, or take another: images.references.%s in platform.yaml, or %s", part, variable)
 }
 
 func imageExists(ctx context.Context, image string) bool {
@@ -262,16 +329,15 @@ func docker(ctx context.Context, args ...string) (string, error) {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		text := strings.TrimSpace(complaint.String())
-		if text == "" {
-			text = err.Error()
+		if text := strings.TrimSpace(complaint.String()); text != "" {
+			return "", fmt.Errorf("docker %s: %s", args[0], text)
 		}
-		return "", fmt.Errorf("docker %s: %s", args[0], text)
+		return "", fmt.Errorf("docker %s: %w", args[0], err)
 	}
 	return out.String(), nil
 }
 
-// pipe gives the output of one of Docker's commands to read.
+// dockerPipe gives the output of one of Docker's commands to read.
 func dockerPipe(ctx context.Context, read func(io.Reader) error, args ...string) error {
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	var complaint bytes.Buffer

@@ -69,7 +69,7 @@ func (c *client) addToSecret(ctx context.Context, namespace, name string, values
 	for key, value := range values {
 		data[key] = base64.StdEncoding.EncodeToString(value)
 	}
-	_, err := c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
+	err := c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": namespace}, "data": data,
 	}})
 	return err

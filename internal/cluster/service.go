@@ -112,7 +112,7 @@ func (c *client) freshJob(ctx context.Context, job *unstructured.Unstructured) (
 			return false, err
 		}
 	}
-	_, err = c.apply(ctx, job)
+	err = c.apply(ctx, job)
 	return true, err
 }
 

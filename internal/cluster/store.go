@@ -296,7 +296,7 @@ func (c *client) prune(ctx context.Context, part string, objects []*unstructured
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	_, err = c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
+	err = c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": inventoryPrefix + part, "namespace": inventoryNamespace},
 		"data": map[string]any{"objects": joinLines(names)},
 	}})

@@ -105,7 +105,7 @@ func (p ports) check(services []*spec.Service, kafka, redis bool) error {
 		l, err := net.Listen("tcp", loopback(port))
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
-			errs = append(errs, &PortTaken{Port: port, For: what, Holder: portHolder(port)})
+			errs = append(errs, &PortTaken{Port: port, For: what, Holder: PortHolder(port)})
 		case err != nil:
 			errs = append(errs, fmt.Errorf("port %d (%s): %w", port, what, err))
 		default:

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// portHolder says which process has the port, as "pid 12 (command)", or nothing when the system does not tell: the sockets
+// PortHolder says which process has the port, as "pid 12 (command)", or nothing when the system does not tell: the sockets
 // of another user's processes are not readable.
-func portHolder(port int) string {
+func PortHolder(port int) string {
 	inodes := sockets(port)
 	links, err := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
 	if err != nil {

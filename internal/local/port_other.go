@@ -2,5 +2,5 @@
 
 package local
 
-// portHolder is known on Linux only.
-func portHolder(int) string { return "" }
+// PortHolder is known on Linux only.
+func PortHolder(int) string { return "" }
