@@ -229,6 +229,6 @@ func (c *client) forward(ctx context.Context, namespace, pod string, port int) (
 	}
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), func() {
 		close(done)
-		_ = <-failed // it was told to end
+		<-failed //nolint:errcheck // it was told to end
 	}, nil
 }

@@ -51,8 +51,11 @@ func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string)
 		base = local
 	}
 	platform := p.Model.Platform
-	args := append(p.koCommand(), "build", "--local", "--base-import-paths", "--platform=linux/"+runtime.GOARCH,
+	args := append(p.koCommand(), "build", "--base-import-paths", "--platform=linux/"+runtime.GOARCH,
 		"--sbom=spdx", "--sbom-dir="+filepath.Join(p.Root, ".trellis", "sbom"))
+	if !strings.HasPrefix(platform.Registry+"/", localRegistry) { // with that one ko knows by itself, and complains of the flag
+		args = append(args, "--local")
+	}
 	for _, folder := range folders {
 		args = append(args, "./"+folder)
 	}

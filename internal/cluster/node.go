@@ -9,7 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
+	osexec "os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
+	"sigs.k8s.io/kind/pkg/exec"
 	"sigs.k8s.io/kind/pkg/log"
 	"sigs.k8s.io/yaml"
 )
@@ -174,6 +175,9 @@ func (p *Platform) makeCluster(ctx context.Context) error {
 		return err
 	}
 	if err := p.kind.create(ctx, p.NodeImage); err != nil {
+		if left, listed := p.kind.nodes(); listed == nil && len(left) == 0 && ctx.Err() == nil {
+			return errors.Join(err, os.Remove(p.makingMark())) // nothing is half-made
+		}
 		return err
 	}
 	return os.Remove(p.makingMark())
@@ -209,10 +213,8 @@ func (k *kindCluster) create(ctx context.Context, image string) error {
 
 // commandOutput is what the command that kind ran said, which is where the cause is.
 func commandOutput(err error) string {
-	for ; err != nil; err = errors.Unwrap(err) {
-		if out, ok := err.(interface{ Output() []byte }); ok && len(out.Output()) > 0 {
-			return "\n" + indent(string(out.Output()))
-		}
+	if failed := exec.RunErrorForError(err); failed != nil && len(bytes.TrimSpace(failed.Output)) > 0 {
+		return "\n" + indent(string(failed.Output))
 	}
 	return ""
 }
@@ -321,7 +323,7 @@ func imageExists(ctx context.Context, image string) bool {
 
 // docker runs Docker's command and gives its output.
 func docker(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd := osexec.CommandContext(ctx, "docker", args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	cmd.WaitDelay = 5 * time.Second
@@ -339,7 +341,7 @@ func docker(ctx context.Context, args ...string) (string, error) {
 
 // dockerPipe gives the output of one of Docker's commands to read.
 func dockerPipe(ctx context.Context, read func(io.Reader) error, args ...string) error {
-	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd := osexec.CommandContext(ctx, "docker", args...)
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	out, err := cmd.StdoutPipe()
