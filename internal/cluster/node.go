@@ -193,6 +193,22 @@ func (k *kindCluster) remove(ctx context.Context) error {
 	})
 }
 
+// removeNetwork removes the network that kind made for its clusters, if there is none left to use it.
+func (k *kindCluster) removeNetwork(ctx context.Context) error {
+	others, err := k.provider.List()
+	if err != nil || len(others) > 0 {
+		return err
+	}
+	const network = "kind"
+	if _, err := docker(ctx, "network", "inspect", network); err != nil {
+		return nil //nolint:nilerr // there is none
+	}
+	if _, err := docker(ctx, "network", "rm", network); err != nil && !strings.Contains(err.Error(), "active endpoints") { // of somebody else's
+		return fmt.Errorf("remove the network: %w", err)
+	}
+	return nil
+}
+
 // create makes the cluster, and leaves nothing when it cannot: kind removes the node of a failed attempt.
 func (k *kindCluster) create(ctx context.Context, image string) error {
 	result := make(chan error, 1)

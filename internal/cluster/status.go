@@ -334,6 +334,9 @@ func (p *Platform) Down(ctx context.Context) (bool, error) {
 		if err := p.kind.remove(ctx); err != nil {
 			return "", err
 		}
+		if err := p.kind.removeNetwork(ctx); err != nil {
+			return "", err
+		}
 		if len(found) == 0 {
 			return "there was none", nil
 		}
