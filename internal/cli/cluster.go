@@ -13,9 +13,14 @@ import (
 	"github.com/trellis-mesh/trellis/internal/cluster"
 )
 
+// clusterFlags are those of every command of a cluster.
+type clusterFlags struct {
+	cluster.Options
+	json bool
+}
+
 func (a *app) clusterCommand() *cobra.Command {
-	var o cluster.Options
-	var asJSON bool
+	f := &clusterFlags{}
 	cmd := &cobra.Command{
 		Use:   "cluster",
 		Short: "Run the platform on a local Kubernetes cluster",
@@ -30,13 +35,18 @@ platform.yaml.`,
 		Args: arguments(0, 0, "scaffold cluster up|down|status|token|logs|dashboards"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&o.Environment, "environment", "", "folder in mesh/environments (default: $"+cluster.EnvironmentVariable+", or kind)")
-	cmd.PersistentFlags().StringVar(&o.NodeImage, "node-image", "", "image of the node (default: $"+cluster.NodeImageVariable+", or what platform.yaml says)")
-	cmd.PersistentFlags().StringVar(&o.BaseImage, "base-image", "", "image that the services' are built on (default: $"+cluster.BaseImageVariable+", or what platform.yaml says)")
-	cmd.PersistentFlags().StringVar(&o.Charts, "charts", "", "folder with Istio's charts (default: $"+cluster.ChartsVariable+", or they are downloaded)")
-	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the outcome as JSON, and progress on standard error")
+	cmd.PersistentFlags().StringVar(&f.Environment, "environment", "", "folder in mesh/environments (default: $"+cluster.EnvironmentVariable+", or kind)")
+	cmd.PersistentFlags().StringVar(&f.NodeImage, "node-image", "", "image of the node (default: $"+cluster.NodeImageVariable+", or what platform.yaml says)")
+	cmd.PersistentFlags().StringVar(&f.BaseImage, "base-image", "", "image that the services' are built on (default: $"+cluster.BaseImageVariable+", or what platform.yaml says)")
+	cmd.PersistentFlags().StringVar(&f.Charts, "charts", "", "folder with Istio's charts (default: $"+cluster.ChartsVariable+", or they are downloaded)")
+	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print the outcome as JSON, and progress on standard error")
+	cmd.AddCommand(a.clusterUpCommand(f), a.clusterDownCommand(f), a.clusterStatusCommand(f), a.clusterTokenCommand(f), a.clusterLogsCommand(f),
+		a.clusterDashboardsCommand(f))
+	return cmd
+}
 
-	up := &cobra.Command{
+func (a *app) clusterUpCommand(f *clusterFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:   "up",
 		Short: "Make the cluster, or bring it in line with what is declared",
 		Long: `Up makes the cluster and all that runs on it. On a cluster that runs, it changes what differs from what is declared and nothing else;
@@ -46,7 +56,7 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 		Args:              arguments(0, 0, "scaffold cluster up"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
@@ -54,7 +64,7 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if f.json {
 				return json.NewEncoder(a.Out).Encode(report)
 			}
 			a.say("\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  scaffold cluster token    a token for requests that need one\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
@@ -62,13 +72,16 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			return nil
 		},
 	}
-	down := &cobra.Command{
+}
+
+func (a *app) clusterDownCommand(f *clusterFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:               "down",
 		Short:             "Remove the cluster, with all that it holds",
 		Args:              arguments(0, 0, "scaffold cluster down"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
@@ -76,19 +89,22 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if f.json {
 				return json.NewEncoder(a.Out).Encode(map[string]bool{"removed": removed})
 			}
 			return nil
 		},
 	}
-	status := &cobra.Command{
+}
+
+func (a *app) clusterStatusCommand(f *clusterFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:               "status",
 		Short:             "Show what runs on the cluster, where it is reached and what it takes",
 		Args:              arguments(0, 0, "scaffold cluster status"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
@@ -96,15 +112,18 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			if f.json {
 				return json.NewEncoder(a.Out).Encode(s)
 			}
 			a.say("%s", s.Table())
 			return nil
 		},
 	}
+}
+
+func (a *app) clusterTokenCommand(f *clusterFlags) *cobra.Command {
 	var scopes []string
-	token := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token of the platform's issuer",
 		Long: `Token asks the platform's issuer, through the gateway, for a token as its first client, and prints it. With --scope it is good for
@@ -114,7 +133,7 @@ these scopes only.`,
 		Args:              arguments(0, 0, "scaffold cluster token"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
@@ -126,16 +145,20 @@ these scopes only.`,
 			return nil
 		},
 	}
-	token.Flags().StringSliceVar(&scopes, "scope", nil, "scopes of the token (default: all that the contracts name)")
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "scopes of the token (default: all that the contracts name)")
+	return cmd
+}
+
+func (a *app) clusterLogsCommand(f *clusterFlags) *cobra.Command {
 	var lines int
-	logs := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "logs [NAME…]",
 		Short: "Show the last lines of services on the cluster",
 		Example: `  scaffold cluster logs
   scaffold cluster logs orders --lines 100`,
 		ValidArgsFunction: a.completeServices,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
@@ -143,19 +166,23 @@ these scopes only.`,
 		},
 	}
 	const shown = 20
-	logs.Flags().IntVar(&lines, "lines", shown, "lines of each container")
-	dashboards := &cobra.Command{
+	cmd.Flags().IntVar(&lines, "lines", shown, "lines of each container")
+	return cmd
+}
+
+func (a *app) clusterDashboardsCommand(f *clusterFlags) *cobra.Command {
+	return &cobra.Command{
 		Use:               "dashboards",
 		Short:             "Print where Grafana, Jaeger and Prometheus are, and open them where there is a browser",
 		Args:              arguments(0, 0, "scaffold cluster dashboards"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.clusterOf(o, asJSON)
+			p, err := f.open(a)
 			if err != nil {
 				return err
 			}
 			urls := p.Dashboards()
-			if asJSON {
+			if f.json {
 				return json.NewEncoder(a.Out).Encode(urls)
 			}
 			a.say("%s", cluster.URLTable(urls))
@@ -165,12 +192,11 @@ these scopes only.`,
 			return nil
 		},
 	}
-	cmd.AddCommand(up, down, status, token, logs, dashboards)
-	return cmd
 }
 
-// clusterOf opens the platform's cluster as the flags say.
-func (a *app) clusterOf(o cluster.Options, asJSON bool) (*cluster.Platform, error) {
+// open gives the platform's cluster, which may not be there yet, as the flags say.
+func (f *clusterFlags) open(a *app) (*cluster.Platform, error) {
+	o := f.Options
 	running, err := a.platform()
 	if err != nil {
 		return nil, err
@@ -180,7 +206,7 @@ func (a *app) clusterOf(o cluster.Options, asJSON bool) (*cluster.Platform, erro
 		debug.SetGCPercent(100) // unlike the other commands, this one stays for minutes
 	}
 	o.Out, o.TTY, o.Colour = a.Out, a.OutTTY, a.Colour
-	if asJSON {
+	if f.json {
 		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
 	}
 	return cluster.New(o)
