@@ -13,7 +13,16 @@ import (
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
+// repository is this platform's root, seen from this package.
+const repository = "../.."
+
 func quietly(string, ...any) {}
+
+// ours is this repository's platform, on a cluster as an environment has it.
+func ours(t *testing.T, environment string) *Platform {
+	t.Helper()
+	return open(t, repository, Options{Environment: environment})
+}
 
 // small is a platform without services in a folder of its own, whose gateway is at ports that were just free.
 func small(t *testing.T, o Options, files map[string]string) *Platform {

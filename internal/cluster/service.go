@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -158,6 +159,9 @@ func (c *client) removeOthers(ctx context.Context, before string, now map[string
 		o.SetNamespace(fields[2])
 		o.SetName(fields[3])
 		resource, err := c.resource(o)
+		if meta.IsNoMatchError(err) {
+			continue // its kind is gone, and all of that kind with it
+		}
 		if err != nil {
 			return removed, err
 		}

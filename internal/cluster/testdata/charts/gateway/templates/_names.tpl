@@ -1,0 +1,1 @@
+{{- define "gateway.name" -}}{{ .Release.Name }}{{- end -}}
