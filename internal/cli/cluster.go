@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -31,8 +32,9 @@ How the cluster is made is in kind-config.yaml, what differs on it in mesh/envir
 platform.yaml.`,
 		Example: `  scaffold cluster up        # make it, or bring it in line with what is declared
   scaffold cluster status
+  scaffold cluster test      # prove that it works
   scaffold cluster down      # remove it, with all that it holds`,
-		Args: arguments(0, 0, "scaffold cluster up|down|status|token|logs|dashboards"),
+		Args: arguments(0, 0, "scaffold cluster up|down|status|test|token|logs|dashboards"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().StringVar(&f.Environment, "environment", "", "folder in mesh/environments (default: $"+cluster.EnvironmentVariable+", or kind)")
@@ -41,7 +43,7 @@ platform.yaml.`,
 	cmd.PersistentFlags().StringVar(&f.Charts, "charts", "", "folder with Istio's charts (default: $"+cluster.ChartsVariable+", or they are downloaded)")
 	cmd.PersistentFlags().BoolVar(&f.json, "json", false, "print the outcome as JSON, and progress on standard error")
 	cmd.AddCommand(a.clusterUpCommand(f), a.clusterDownCommand(f), a.clusterStatusCommand(f), a.clusterTokenCommand(f), a.clusterLogsCommand(f),
-		a.clusterDashboardsCommand(f))
+		a.clusterDashboardsCommand(f), a.clusterTestCommand(f))
 	return cmd
 }
 
@@ -192,6 +194,38 @@ func (a *app) clusterDashboardsCommand(f *clusterFlags) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+func (a *app) clusterTestCommand(f *clusterFlags) *cobra.Command {
+	var only string
+	cmd := &cobra.Command{
+		Use:   "test",
+		Short: "Prove on the cluster that the platform works",
+		Long: `Test runs the platform's tests for a real cluster, test/kind, against the one that runs: requests through the gateway and between
+pods, canaries, faults, rollouts and migrations under load, traces and metrics. They leave the cluster as they found it.`,
+		Example: `  scaffold cluster test
+  scaffold cluster test --run 'Canary|Trace'`,
+		Args:              arguments(0, 0, "scaffold cluster test"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := f.open(a)
+			if err != nil {
+				return err
+			}
+			if _, err := p.Open(cmd.Context()); err != nil {
+				return err
+			}
+			test := exec.CommandContext(cmd.Context(), "go", "test", "-tags", "kind", "-count", "1", "-timeout", "40m", "-v", "-run", only, "./test/kind")
+			test.Dir, test.Stdout, test.Stderr = p.Root, a.Out, a.Err
+			test.Env = append(os.Environ(), p.Environ()...)
+			if err := test.Run(); err != nil {
+				return &failure{Failed, fmt.Errorf("the tests did not pass: %w", err)}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&only, "run", ".", "tests to run, as a regular expression")
+	return cmd
 }
 
 // open gives the platform's cluster, which may not be there yet, as the flags say.

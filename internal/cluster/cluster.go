@@ -91,6 +91,13 @@ func New(o Options) (*Platform, error) {
 	return &Platform{Options: o, config: config, kind: newKindCluster(config), steps: newSteps(o.Out, o.TTY, o.Colour)}, nil
 }
 
+// Environ are the environment variables that lead another process to the same cluster.
+func (p *Platform) Environ() []string {
+	return []string{
+		EnvironmentVariable + "=" + p.Environment, NodeImageVariable + "=" + p.NodeImage, BaseImageVariable + "=" + p.BaseImage, ChartsVariable + "=" + p.Charts,
+	}
+}
+
 func environmentDir(name string) string { return filepath.Join("mesh", "environments", name) }
 
 // Report is what Up leaves.
