@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -69,8 +70,8 @@ after a run that was interrupted, it goes on. A step that fails says what it wai
 			if f.json {
 				return json.NewEncoder(a.Out).Encode(report)
 			}
-			a.say("\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  scaffold cluster token    a token for requests that need one\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
-				cluster.URLTable(report.URLs), report.Usage)
+			a.say("\nThe platform is up after %s.\n\n%s\n%s\n\nNext:\n  scaffold cluster status   what runs\n  scaffold cluster token    a token for requests that need one\n  make kind-e2e             prove that it works\n  make kind-down            remove it\n",
+				time.Duration(report.Seconds*float64(time.Second)).Round(time.Second), cluster.URLTable(report.URLs), report.Usage)
 			return nil
 		},
 	}
