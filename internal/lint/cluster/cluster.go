@@ -40,6 +40,9 @@ const (
 	observability    = "observability"
 )
 
+// cloudNativePG begins the apiVersion of CloudNativePG's objects.
+const cloudNativePG = "postgresql.cnpg.io/"
+
 // adminPort is where every service serves metrics and health.
 const adminPort = 9090
 
@@ -190,6 +193,12 @@ func (c *checks) collect() {
 		}
 		c.hosts[fqdn(o.Name, o.Namespace)] = h
 	})
+	for _, o := range c.objects {
+		if o.Kind == "Cluster" && strings.HasPrefix(o.APIVersion, cloudNativePG) { // its operator makes a Service of that name
+			name := o.Name + "-rw"
+			c.hosts[fqdn(name, o.Namespace)] = &host{ports: numbers(5432), pods: map[string]string{"app": o.Name}, subsets: map[string]bool{}, in: o.Namespace}
+		}
+	}
 	each(c, func(o *object.Object, e *networking.ServiceEntry) {
 		for _, name := range e.Hosts {
 			h := &host{ports: map[int]bool{}, subsets: map[string]bool{}, in: o.Namespace}

@@ -137,6 +137,43 @@ func TestWhatAPersonAddsIsTaken(t *testing.T) {
 	}
 }
 
+// TestComponentsOfProductionKeepTheMesh takes each by itself, and all together.
+func TestComponentsOfProductionKeepTheMesh(t *testing.T) {
+	m, files := shop(t)
+	var all []string
+	for _, f := range files {
+		if dir, is := strings.CutPrefix(path.Dir(f.Path), path.Dir(productionFile)+"/"); is && path.Base(f.Path) == "kustomization.yaml" {
+			all = append(all, dir)
+		}
+	}
+	if len(all) < 5 {
+		t.Fatalf("there are only %v", all)
+	}
+	for _, chosen := range append(all, strings.Join(all, ", ")) {
+		t.Run(chosen, func(t *testing.T) {
+			own := map[string]string{productionFile: base + "components: [" + chosen + "]\n"}
+			if problems := cluster.Check(m, written(files, own)); len(problems) > 0 {
+				t.Error(problems)
+			}
+		})
+	}
+}
+
+// TestAStoreIsOpenToItsOwnPodsOnly lets standbys in, and whoever else runs beside the store not.
+func TestAStoreIsOpenToItsOwnPodsOnly(t *testing.T) {
+	m, files := shop(t)
+	i := slices.IndexFunc(files, func(f plan.File) bool { return strings.HasSuffix(f.Path, "/components/cloudnative-pg/postgres.yaml") })
+	if i < 0 {
+		t.Fatal("there is no such component")
+	}
+	text := strings.Replace(string(files[i].Content), "/ns/data/sa/postgres", "/ns/data/sa/kafka", 1)
+	problems := cluster.Check(m, written(files, map[string]string{productionFile: base + "components: [components/cloudnative-pg]\n", files[i].Path: text}))
+	const want = "AuthorizationPolicy data/postgres-replication lets in what nothing declares: shop.local/ns/data/sa/kafka: any any on port 5432"
+	if len(problems) != 1 || !strings.Contains(problems[0].String(), want) {
+		t.Error(problems)
+	}
+}
+
 // TestAFaultIsToldOnce has one in a file that every environment is given, and that one of them patches beside.
 func TestAFaultIsToldOnce(t *testing.T) {
 	m, files := shop(t)

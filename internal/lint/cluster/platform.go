@@ -328,6 +328,7 @@ func storesOf(s *spec.Service) []store {
 func (c *checks) stores() {
 	for _, name := range []string{"postgres", "redis", "kafka"} {
 		wanted, seen := map[request]*spec.Service{}, map[request]bool{}
+		own := c.principal(dataNamespace, name) // a store's pods read from one another
 		for _, s := range c.model.Services {
 			for _, st := range storesOf(s) {
 				if st.name == name {
@@ -342,7 +343,7 @@ func (c *checks) stores() {
 					for _, principal := range anyOf(from.GetSource().GetPrincipals(), "anybody") {
 						for _, r := range requests(principal, to) {
 							seen[r] = seen[r] || !narrowed
-							if wanted[r] == nil {
+							if wanted[r] == nil && r.from != own {
 								c.add(o.At("spec", "rules", i, "to", j), "%s lets in what nothing declares: %s", o, r)
 							}
 						}

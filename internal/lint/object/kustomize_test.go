@@ -2,6 +2,7 @@ package object
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 
@@ -30,6 +31,18 @@ func TestEnvironmentsBuild(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(folder, func(t *testing.T) { build(t, filesys.MakeFsOnDisk(), filepath.Join(root, folder)) })
 	}
+	components, err := filepath.Glob(filepath.Join(root, "mesh/environments/production/components/*/kustomization.yaml"))
+	if err != nil || len(components) == 0 {
+		t.Fatalf("components: %v, %v", components, err)
+	}
+	for _, file := range components {
+		dir, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.ToSlash(dir)
+		t.Run(dir, func(t *testing.T) { build(t, withComponent(t, dir), "built") })
+	}
 	t.Run("a service on kind", func(t *testing.T) {
 		fs := filesys.MakeFsInMemory()
 		for _, file := range []string{
@@ -51,6 +64,32 @@ func TestEnvironmentsBuild(t *testing.T) {
 		}
 		build(t, fs, "kind")
 	})
+}
+
+// withComponent has the base of the mesh, and a kustomization in the folder built with one component on top.
+func withComponent(t *testing.T, component string) filesys.FileSystem {
+	t.Helper()
+	fs := filesys.MakeFsInMemory()
+	for _, dir := range []string{"mesh/base", component} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.yaml"))
+		if err != nil || len(files) < 2 {
+			t.Fatalf("%s has %v, %v", dir, files, err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err == nil {
+				err = fs.WriteFile(path.Join(dir, filepath.Base(file)), content)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text := "resources: [../mesh/base]\ncomponents: [../" + component + "]\n"
+	if err := fs.WriteFile("built/kustomization.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return fs
 }
 
 func build(t *testing.T, fs filesys.FileSystem, dir string) {
