@@ -82,7 +82,8 @@ func New(o Options) (*Platform, error) {
 		o.Out = io.Discard
 	}
 	if _, err := os.Stat(filepath.Join(o.Root, environmentDir(o.Environment), "kustomization.yaml")); err != nil {
-		return nil, fmt.Errorf("there is no environment %s: %w; scaffold sync --restore writes mesh/environments/kind again", o.Environment, err)
+		return nil, fmt.Errorf("there is no environment %[1]s: %[2]s has no kustomization.yaml; `scaffold new` writes mesh/environments/kind with the first service, "+
+			"and `scaffold sync --restore` writes it again", o.Environment, filepath.ToSlash(environmentDir(o.Environment)))
 	}
 	config, err := readNodeConfig(o.Root, o.Model.Platform.Name)
 	if err != nil {
