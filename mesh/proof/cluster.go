@@ -33,9 +33,11 @@ func newCluster(services []*corev1.Service, pods []*pod, others ...runtime.Objec
 				s.Spec.Ports[i].TargetPort = intstr.FromInt32(port.Port) // as the API server fills it in
 			}
 		}
-		s.Spec.ClusterIP = c.next.String()
-		c.addresses[host(s.Name, s.Namespace)] = c.next
-		c.next = c.next.Next()
+		if s.Spec.ClusterIP != corev1.ClusterIPNone {
+			s.Spec.ClusterIP = c.next.String()
+			c.addresses[host(s.Name, s.Namespace)] = c.next
+			c.next = c.next.Next()
+		}
 		slice, err := endpoints(s, pods)
 		if err != nil {
 			return nil, err
