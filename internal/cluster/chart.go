@@ -74,7 +74,11 @@ func (p *Platform) loadChart(ctx context.Context, c istioChart) (*chart.Chart, e
 			return nil, fmt.Errorf("fetch Istio's chart %s: %w; where there is no way to the server, put the charts into a folder and name it by %s", archive, err, ChartsVariable)
 		}
 	}
-	return loader.Load(path)
+	loaded, err := loader.Load(path)
+	if err != nil { // a proxy that asks for a login gives such a file, too
+		return nil, errors.Join(fmt.Errorf("%s is no chart, and was removed: run this again, or put the charts into a folder and name it by %s: %w", path, ChartsVariable, err), os.Remove(path))
+	}
+	return loaded, nil
 }
 
 // download writes what an address has into a file, which appears when it is whole.

@@ -35,11 +35,15 @@ func (p *Platform) checkMachine(ctx context.Context, say sayer) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	running := p.halfMade() // such a cluster is made anew at the same ports, whatever it is
-	if len(found) == 0 {
-		running = false
-	} else if !running {
+	running, err := p.halfMade(ctx, found) // such a cluster is made anew at the same ports, whatever it is
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 && !running {
 		if running, err = p.kind.fits(ctx, found, p.NodeImage); err != nil {
+			return "", err
+		}
+		if err := p.belongs(ctx, found); err != nil {
 			return "", err
 		}
 	}

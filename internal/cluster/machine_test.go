@@ -100,6 +100,7 @@ func TestClusterThatRunsHasItsPortsItself(t *testing.T) {
 	answers := ableDocker()
 	p := small(t, Options{}, nil)
 	answers["ps"] = "shop-control-plane\n"
+	answers["exec"] = "shop\n"
 	docker := newFakeDocker(t, answers)
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port(p.config.plain)))
 	if err != nil {
@@ -126,7 +127,9 @@ func TestAnotherClusterOfTheSameNameIsRefused(t *testing.T) {
 			"there is a cluster shop already, of the node image kindest/node:v1.29.0, and this platform runs on " + p.NodeImage, remedy,
 			NodeImageVariable + "=kindest/node:v1.29.0", "another name in kind-config.yaml"}},
 		"made by somebody else": {dockerNode(p.NodeImage, true, 0, 0), []string{
-			"there is a cluster shop already, which was not made from kind-config.yaml: no port of this machine leads to its gateway", remedy}},
+			"there is a cluster shop already, which was not made from kind-config.yaml: no port of this machine leads to its gateway", "kind delete cluster --name shop"}},
+		"made by hand, of the same image and ports": {dockerNode(p.NodeImage, true, p.config.plain, p.config.secure), []string{
+			"there is a cluster shop already, which was made by hand", "another name in kind-config.yaml", "kind delete cluster --name shop"}},
 		"before its ports were changed": {dockerNode(p.NodeImage, true, 1080, 1443), []string{
 			"and the cluster shop was made with 1080 and 1443, which cannot be changed: put them back", remedy}},
 	} {
@@ -145,6 +148,10 @@ func TestAnotherClusterOfTheSameNameIsRefused(t *testing.T) {
 			if err := check(p); err != nil {
 				t.Errorf("half-made: %v", err)
 			}
+			// A mark from before the node was made by somebody else says nothing of it.
+			docker.answers(t, "inspect", strings.Replace(c.node, "2099-", "1999-", 1))
+			mustSay(t, check(p), c.want...)
+			docker.answers(t, "inspect", c.node)
 			if err := os.Remove(p.makingMark()); err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +200,7 @@ func TestNodeImageThatCannotBePulled(t *testing.T) {
 	_, err := p.createCluster(t.Context(), quietly)
 	mustSay(t, err, "the node's image kindest/node:v1.99.0 is not on this machine and cannot be pulled", "no such host",
 		"docker load", "images.mirror", "images.references.node", NodeImageVariable)
-	if p.halfMade() {
+	if _, err := os.Stat(p.makingMark()); err == nil {
 		t.Error("it is taken for a cluster that was not made to the end")
 	}
 }
@@ -206,7 +213,7 @@ func TestKindsOwnFailureIsTold(t *testing.T) {
 	p := small(t, Options{}, nil)
 	_, err := p.createCluster(t.Context(), quietly)
 	mustSay(t, err, "make the cluster", "could not find an available, non-overlapping IPv4 address pool")
-	if p.halfMade() {
+	if _, err := os.Stat(p.makingMark()); err == nil {
 		t.Error("nothing was made, and it is taken for a cluster that was not made to the end")
 	}
 }

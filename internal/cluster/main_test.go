@@ -159,7 +159,7 @@ func dockerNode(image string, running bool, plain, secure int) string {
 		}
 		return fmt.Sprintf(`"%d/tcp":[{"HostIp":"127.0.0.1","HostPort":"%d"}],`, node, host)
 	}
-	return fmt.Sprintf(`[{"Config":{"Image":%q},"State":{"Running":%t},"HostConfig":{"PortBindings":{%s%s"6443/tcp":[{"HostPort":"41769"}]}}}]`+"\n",
+	return fmt.Sprintf(`[{"Created":"2099-01-01T00:00:00Z","Config":{"Image":%q},"State":{"Running":%t},"HostConfig":{"PortBindings":{%s%s"6443/tcp":[{"HostPort":"41769"}]}}}]`+"\n",
 		image, running, binding(plainNodePort, plain), binding(secureNodePort, secure))
 }
 

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
+	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 	"sigs.k8s.io/kind/pkg/exec"
 	"sigs.k8s.io/kind/pkg/log"
 	"sigs.k8s.io/yaml"
@@ -90,13 +93,13 @@ func newKindCluster(c nodeConfig) *kindCluster {
 	return &kindCluster{c, cluster.NewProvider(cluster.ProviderWithDocker(), cluster.ProviderWithLogger(log.NoopLogger{}))}
 }
 
-// nodes are the running and the stopped nodes of the cluster; none when there is no cluster.
+// nodes are the running and the stopped nodes of the cluster, without what stands before them; none when there is no cluster.
 func (k *kindCluster) nodes() ([]nodes.Node, error) {
 	found, err := k.provider.ListNodes(k.config.name)
 	if err != nil {
 		return nil, fmt.Errorf("ask Docker for the nodes of the cluster: %w", err)
 	}
-	return found, nil
+	return slices.DeleteFunc(found, func(n nodes.Node) bool { return strings.HasSuffix(n.String(), "-external-load-balancer") }), nil
 }
 
 func (p *Platform) createCluster(ctx context.Context, say sayer) (string, error) {
@@ -104,8 +107,11 @@ func (p *Platform) createCluster(ctx context.Context, say sayer) (string, error)
 	if err != nil {
 		return "", err
 	}
-	// A cluster that was not made to the end holds nothing yet, and cannot be mended.
-	if p.halfMade() && len(found) > 0 {
+	half, err := p.halfMade(ctx, found)
+	if err != nil {
+		return "", err
+	}
+	if half { // it holds nothing yet, and cannot be mended
 		say("remove the node that was not made to the end")
 		if err := p.kind.remove(ctx); err != nil {
 			return "", err
@@ -162,14 +168,92 @@ func (p *Platform) makingMark() string {
 	return filepath.Join(p.Root, ".trellis", "kind-"+p.config.name+".making")
 }
 
-func (p *Platform) halfMade() bool {
-	_, err := os.Stat(p.makingMark())
-	return err == nil
+// halfMade reports whether a run of this platform was killed while it made these nodes: it left its mark, and none of them has the
+// owner's yet. Nodes from before the mark are somebody else's.
+func (p *Platform) halfMade(ctx context.Context, found []nodes.Node) (bool, error) {
+	mark, err := os.Stat(p.makingMark())
+	if errors.Is(err, fs.ErrNotExist) || len(found) == 0 {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, n := range found {
+		owner, err := ownerOf(ctx, n)
+		if err != nil {
+			return false, err
+		}
+		c, err := inspect(ctx, n.String())
+		if err != nil {
+			return false, err
+		}
+		if owner != "" || c.Created.Before(mark.ModTime().Add(-time.Second)) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
+
+// ownerMark is a file of each node that says for which platform the cluster was made. One without it was made by hand.
+const ownerMark = "/kind/scaffold-platform"
+
+// ownerOf is the platform that a node was made for; empty when it says none.
+func ownerOf(ctx context.Context, n nodes.Node) (string, error) {
+	if text, err := docker(ctx, "exec", n.String(), "cat", ownerMark); err == nil {
+		return strings.TrimSpace(text), nil
+	}
+	// A node that is stopped can run no command.
+	folder, err := os.MkdirTemp("", "scaffold-owner-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	file := filepath.Join(folder, "owner")
+	if _, err := docker(ctx, "cp", n.String()+":"+ownerMark, file); err != nil {
+		return "", nil // there is no such file
+	}
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(raw)), err
+}
+
+// belongs refuses a cluster that was not made for this platform: what it holds is somebody else's.
+func (p *Platform) belongs(ctx context.Context, found []nodes.Node) error {
+	half, err := p.halfMade(ctx, found)
+	if err != nil || half {
+		return err
+	}
+	for _, n := range found {
+		owner, err := ownerOf(ctx, n)
+		if err != nil {
+			return err
+		}
+		if owner == p.Model.Platform.Name {
+			continue
+		}
+		made := "by hand"
+		if owner != "" {
+			made = "for the platform " + owner
+		}
+		return fmt.Errorf("there is a cluster %[1]s already, which was made %[2]s: give this platform's cluster another name in %[3]s, or remove that one: kind delete cluster --name %[1]s",
+			p.config.name, made, ConfigFile)
+	}
+	return nil
+}
+
+// networkMark is there when kind's network was not, before the cluster was made.
+func (p *Platform) networkMark() string { return filepath.Join(p.Root, ".trellis", "kind-network") }
 
 func (p *Platform) makeCluster(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(p.makingMark()), 0o750); err != nil {
 		return err
+	}
+	if _, err := docker(ctx, "network", "inspect", kindNetwork); err != nil {
+		if err := os.WriteFile(p.networkMark(), nil, 0o600); err != nil {
+			return err
+		}
 	}
 	if err := os.WriteFile(p.makingMark(), nil, 0o600); err != nil {
 		return err
@@ -179,6 +263,15 @@ func (p *Platform) makeCluster(ctx context.Context) error {
 			return errors.Join(err, os.Remove(p.makingMark())) // nothing is half-made
 		}
 		return err
+	}
+	made, err := p.kind.nodes()
+	if err != nil {
+		return err
+	}
+	for _, n := range made {
+		if err := nodeutils.WriteFile(n, ownerMark, p.Model.Platform.Name+"\n"); err != nil {
+			return fmt.Errorf("say in the node %s whose it is: %w", n, err)
+		}
 	}
 	return os.Remove(p.makingMark())
 }
@@ -193,20 +286,24 @@ func (k *kindCluster) remove(ctx context.Context) error {
 	})
 }
 
-// removeNetwork removes the network that kind made for its clusters, if there is none left to use it.
-func (k *kindCluster) removeNetwork(ctx context.Context) error {
-	others, err := k.provider.List()
-	if err != nil || len(others) > 0 {
+// kindNetwork is what kind joins its clusters' nodes by.
+const kindNetwork = "kind"
+
+// removeNetwork removes the network that kind made with this platform's cluster, if nothing is left that uses it.
+func (p *Platform) removeNetwork(ctx context.Context) error {
+	if _, err := os.Stat(p.networkMark()); err != nil {
+		return nil //nolint:nilerr // it was there before
+	}
+	users, err := docker(ctx, "ps", "--all", "--quiet", "--filter", "network="+kindNetwork)
+	if err != nil || strings.TrimSpace(users) != "" {
 		return err
 	}
-	const network = "kind"
-	if _, err := docker(ctx, "network", "inspect", network); err != nil {
-		return nil //nolint:nilerr // there is none
+	if _, err := docker(ctx, "network", "inspect", kindNetwork); err == nil {
+		if _, err := docker(ctx, "network", "rm", kindNetwork); err != nil {
+			return fmt.Errorf("remove the network: %w", err)
+		}
 	}
-	if _, err := docker(ctx, "network", "rm", network); err != nil && !strings.Contains(err.Error(), "active endpoints") { // of somebody else's
-		return fmt.Errorf("remove the network: %w", err)
-	}
-	return nil
+	return os.Remove(p.networkMark())
 }
 
 // create makes the cluster, and leaves nothing when it cannot: kind removes the node of a failed attempt.
@@ -253,8 +350,8 @@ func (k *kindCluster) fits(ctx context.Context, found []nodes.Node, image string
 		running = running && c.State.Running
 	}
 	if plain == 0 || secure == 0 {
-		return false, fmt.Errorf("there is a cluster %s already, which was not made from %s: no port of this machine leads to its gateway: %s\n"+
-			"Or give this platform's cluster another name in %[2]s", k.config.name, ConfigFile, remove)
+		return false, fmt.Errorf("there is a cluster %[1]s already, which was not made from %[2]s: no port of this machine leads to its gateway: "+
+			"give this platform's cluster another name in %[2]s, or remove that one: kind delete cluster --name %[1]s", k.config.name, ConfigFile)
 	}
 	if plain != k.config.plain || secure != k.config.secure {
 		return false, fmt.Errorf("the ports of the gateway are %d and %d in %s, and the cluster %s was made with %d and %d, which cannot be changed: "+
@@ -265,6 +362,7 @@ func (k *kindCluster) fits(ctx context.Context, found []nodes.Node, image string
 
 // container is what Docker tells of one.
 type container struct {
+	Created    time.Time
 	Config     struct{ Image string }
 	State      struct{ Running bool }
 	HostConfig struct {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -15,6 +16,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // secretValues gives what a secret is made of, when it is made.
@@ -63,16 +65,21 @@ func secretData(o *unstructured.Unstructured) (map[string][]byte, error) {
 	return held, nil
 }
 
-// addToSecret puts values into a secret that lacks them.
+// addToSecret puts values into a secret that lacks them, and leaves the others as they are.
 func (c *client) addToSecret(ctx context.Context, namespace, name string, values map[string][]byte) error {
-	data := map[string]any{}
+	data := map[string]string{}
 	for key, value := range values {
 		data[key] = base64.StdEncoding.EncodeToString(value)
 	}
-	err := c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": namespace}, "data": data,
-	}})
-	return err
+	patch, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return err
+	}
+	_, err = c.dynamic.Resource(secrets).Namespace(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	if err != nil {
+		return fmt.Errorf("add to the secret %s/%s: %w", namespace, name, err)
+	}
+	return nil
 }
 
 const opaque = "Opaque"

@@ -3,26 +3,24 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // builtServices is what the services' kustomizations make, with what only this cluster has: its images, and its first client.
-func (p *Platform) builtServices(images map[string]string) ([]*unstructured.Unstructured, error) {
+func (p *Platform) builtServices(ctx context.Context, images map[string]string) ([]*unstructured.Unstructured, error) {
 	objects, err := p.serviceObjects()
 	if err != nil {
 		return nil, err
 	}
 	p.withImages(objects, images)
 	p.withFirstClient(objects)
-	return objects, nil
+	return objects, p.keepStable(ctx, objects)
 }
 
 // withImages puts the images that were built into the services' workloads, instead of those that a registry would have.
@@ -45,9 +43,38 @@ func (p *Platform) withImages(objects []*unstructured.Unstructured, images map[s
 	}
 }
 
+// keepStable leaves the first version of a service that has a canary as it runs: what was built now is the canary's program, and
+// meets the share of requests that the canary gets.
+func (p *Platform) keepStable(ctx context.Context, objects []*unstructured.Unstructured) error {
+	for _, o := range objects {
+		s := p.Model.Service(o.GetLabels()["app"])
+		if o.GetKind() != "Deployment" || s == nil || s.Traffic.Canary == nil || o.GetLabels()["version"] != s.Traffic.Version {
+			continue
+		}
+		resource, err := p.client.resource(o)
+		if err != nil {
+			return err
+		}
+		live, err := resource.Get(ctx, o.GetName(), metav1.GetOptions{})
+		if gone(err) {
+			continue // it starts together with its canary
+		}
+		if err != nil {
+			return err
+		}
+		running := imagesOf([]*unstructured.Unstructured{live})
+		containers(o, func(c map[string]any) {
+			if c["name"] == s.Name && len(running) == 1 {
+				c["image"] = running[0]
+			}
+		})
+	}
+	return nil
+}
+
 // migrate runs the services' migration jobs and waits for them, so that the pods that come after find their tables.
 func (p *Platform) migrate(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.builtServices(images)
+	objects, err := p.builtServices(ctx, images)
 	if err != nil {
 		return "", err
 	}
@@ -63,6 +90,9 @@ func (p *Platform) migrate(ctx context.Context, say sayer, images map[string]str
 	}
 	if len(jobs) == 0 {
 		return "nothing to migrate", nil
+	}
+	if err := p.client.record(ctx, "services", objects); err != nil {
+		return "", err
 	}
 	if err := p.client.applyAll(ctx, needed, say); err != nil {
 		return "", err
@@ -119,11 +149,14 @@ func (c *client) freshJob(ctx context.Context, job *unstructured.Unstructured) (
 
 // applyServices applies the services and waits until the pods of all are replaced.
 func (p *Platform) applyServices(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.builtServices(images)
+	objects, err := p.builtServices(ctx, images)
 	if err != nil {
 		return "", err
 	}
 	applied := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool { return o.GetKind() == "Job" })
+	if err := p.client.record(ctx, "services", objects); err != nil {
+		return "", err
+	}
 	if err := p.client.applyAll(ctx, applied, say); err != nil {
 		return "", err
 	}
@@ -136,49 +169,3 @@ func (p *Platform) applyServices(ctx context.Context, say sayer, images map[stri
 	}
 	return fmt.Sprintf("%d services, %d objects%s", len(p.Model.Services), len(applied), alsoRemoved(removed)), nil
 }
-
-// removeOthers removes what a list of before names and now does not have.
-func (c *client) removeOthers(ctx context.Context, before string, now map[string]any) (int, error) {
-	removed := 0
-	for line := range strings.Lines(before) {
-		line = strings.TrimSuffix(line, "\n")
-		if _, still := now[line]; still || line == "" {
-			continue
-		}
-		fields := strings.Split(line, " ")
-		const parts = 4 // apiVersion, kind, namespace, name
-		if len(fields) != parts {
-			continue
-		}
-		if fields[1] == "Namespace" || fields[1] == "PersistentVolumeClaim" {
-			continue // what is in it is not ours to remove
-		}
-		o := &unstructured.Unstructured{}
-		o.SetAPIVersion(fields[0])
-		o.SetKind(fields[1])
-		o.SetNamespace(fields[2])
-		o.SetName(fields[3])
-		resource, err := c.resource(o)
-		if meta.IsNoMatchError(err) {
-			continue // its kind is gone, and all of that kind with it
-		}
-		if err != nil {
-			return removed, err
-		}
-		background := metav1.DeletePropagationBackground
-		err = resource.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
-		switch {
-		case gone(err):
-		case err != nil:
-			return removed, fmt.Errorf("remove %s: %w", title(o), err)
-		default:
-			removed++
-		}
-	}
-	return removed, nil
-}
-
-func joinLines(lines []string) string { return strings.Join(lines, "\n") + "\n" }
-
-// sorted gives the keys of a map in order.
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -154,9 +154,38 @@ func TestWhatIsDeclaredNoMoreIsRemoved(t *testing.T) {
 
 func TestPruneGoesOnPastWhatIsGone(t *testing.T) {
 	a := newAPI(t)
-	removed, err := a.removeOthers(t.Context(), strings.Join([]string{
-		"v1 Service shop removed-by-hand", "example.com/v1 Widget shop whose-kind-was-removed", "not an entry", ""}, "\n"), nil)
+	before := parseInventory(strings.Join([]string{
+		"v1 Service shop removed-by-hand", "example.com/v1 Widget shop whose-kind-was-removed", "not an entry", ""}, "\n"))
+	if err := a.writeInventory(t.Context(), "services", before); err != nil {
+		t.Fatal(err)
+	}
+	removed, err := a.prune(t.Context(), "services", nil)
 	if removed != 0 || err != nil {
 		t.Errorf("%d removed, %v", removed, err)
+	}
+}
+
+// What is applied by a newer version of its API is the same object: to remove the old one would remove it.
+func TestPruneKeepsWhatHasANewerVersion(t *testing.T) {
+	older, newer := object(t, "{apiVersion: apps/v1beta1, kind: Deployment, metadata: {namespace: shop, name: orders}}"),
+		object(t, "{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: shop, name: orders}}")
+	a := newAPI(t, newer)
+	if err := a.record(t.Context(), "services", []*unstructured.Unstructured{older}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.prune(t.Context(), "services", []*unstructured.Unstructured{newer}); n != 0 || err != nil {
+		t.Errorf("%d removed, %v", n, err)
+	}
+}
+
+// A run that is killed between the first object and the last leaves none that a later run does not know of.
+func TestWhatIsRecordedButWasNeverPrunedIsRemovedLater(t *testing.T) {
+	stray := object(t, "{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: stray}}")
+	a := newAPI(t, stray)
+	if err := a.record(t.Context(), "services", []*unstructured.Unstructured{stray}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.prune(t.Context(), "services", nil); n != 1 || err != nil {
+		t.Errorf("%d removed, %v", n, err)
 	}
 }

@@ -62,8 +62,8 @@ func (p *Platform) waitForGateway(ctx context.Context, say sayer) (string, error
 	})
 }
 
-// Browser is a client that reaches every host of the gateway at the ports of this machine, whatever its name resolves to. It
-// believes the certificate that was made for this cluster.
+// Browser is a client that reaches every host of the gateway at the ports of this machine, whatever its name resolves to. It asks
+// for no certificate that somebody vouches for: on this machine's loopback, nobody does.
 func (p *Platform) Browser() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	transport := &http.Transport{
@@ -330,11 +330,14 @@ func (p *Platform) Down(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if err := p.steps.run(ctx, step{"cluster", 2 * time.Minute, func(ctx context.Context, say sayer) (string, error) {
+		if err := p.belongs(ctx, found); err != nil {
+			return "", err
+		}
 		say("remove %d nodes", len(found))
 		if err := p.kind.remove(ctx); err != nil {
 			return "", err
 		}
-		if err := p.kind.removeNetwork(ctx); err != nil {
+		if err := p.removeNetwork(ctx); err != nil {
 			return "", err
 		}
 		if len(found) == 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -37,6 +38,9 @@ func (p *Platform) applyEnvironment(ctx context.Context, say sayer) (string, err
 		if _, err := p.client.keepSecret(ctx, a.namespace, a.name, opaque, onePassword); err != nil {
 			return "", err
 		}
+	}
+	if err := p.client.record(ctx, "environment", objects); err != nil {
+		return "", err
 	}
 	if err := p.client.applyAll(ctx, objects, say); err != nil {
 		return "", err
@@ -101,30 +105,32 @@ func (p *Platform) prepareStores(ctx context.Context, say sayer) (string, error)
 // waitForVolumes waits until each claim of the stores has its volume. The provisioner that kind installs can lock itself out when
 // it reads its configuration while it is asked for several volumes at once: one that gives none for a while is started anew.
 func (c *client) waitForVolumes(ctx context.Context, stores []*unstructured.Unstructured, say sayer) error {
-	if !slices.ContainsFunc(stores, func(o *unstructured.Unstructured) bool { return o.GetKind() == "StatefulSet" }) {
-		return nil
-	}
-	const patience = 20 * time.Second
+	claimed := claimNames(stores)
+	patience := 20 * time.Second // doubled each time: on a slow machine the provisioner needs more
 	bounded, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	since := time.Now()
 	return until(bounded, time.Second, func(ctx context.Context) error {
-		claims, err := c.dynamic.Resource(volumeClaims).Namespace(dataNamespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err
-		}
 		var pending []string
-		for _, claim := range claims.Items {
+		for _, name := range claimed {
+			claim, err := c.dynamic.Resource(volumeClaims).Namespace(dataNamespace).Get(ctx, name, metav1.GetOptions{})
+			if err != nil && !gone(err) {
+				return err
+			}
+			if gone(err) {
+				pending = append(pending, name)
+				continue
+			}
 			if phase, _, _ := unstructured.NestedString(claim.Object, "status", "phase"); phase != "Bound" {
-				pending = append(pending, claim.GetName())
+				pending = append(pending, name)
 			}
 		}
-		if len(claims.Items) > 0 && len(pending) == 0 {
+		if len(pending) == 0 {
 			return nil
 		}
 		say("wait for volumes: %s", strings.Join(pending, ", "))
 		if time.Since(since) > patience {
-			since = time.Now()
+			since, patience = time.Now(), 2*patience
 			err := c.dynamic.Resource(pods).Namespace("local-path-storage").DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "app=local-path-provisioner"})
 			if err != nil {
 				return err
@@ -132,6 +138,29 @@ func (c *client) waitForVolumes(ctx context.Context, stores []*unstructured.Unst
 		}
 		return fmt.Errorf("the cluster gives no volume to: %s", strings.Join(pending, ", "))
 	})
+}
+
+// claimNames are the claims for volumes that StatefulSets will make.
+func claimNames(stores []*unstructured.Unstructured) []string {
+	var names []string
+	for _, o := range stores {
+		if o.GetKind() != "StatefulSet" {
+			continue
+		}
+		replicas, found, _ := unstructured.NestedInt64(o.Object, "spec", "replicas")
+		if !found {
+			replicas = 1
+		}
+		templates, _, _ := unstructured.NestedSlice(o.Object, "spec", "volumeClaimTemplates")
+		for _, t := range templates {
+			template, _ := t.(map[string]any)
+			name, _, _ := unstructured.NestedString(template, "metadata", "name")
+			for i := range replicas {
+				names = append(names, fmt.Sprintf("%s-%s-%d", name, o.GetName(), i))
+			}
+		}
+	}
+	return names
 }
 
 // openPostgres opens PostgreSQL as its administrator, past the mesh.
@@ -229,9 +258,9 @@ func makeDatabase(ctx context.Context, admin *pgx.Conn, name, secret string) err
 	if there {
 		verb = "ALTER"
 	}
-	// A password can't be a parameter here. This one has no character that would have to be escaped: see password.
-	if _, err := admin.Exec(ctx, verb+" ROLE "+quoted+" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '"+secret+"'"); err != nil {
-		return fmt.Errorf("make the role %s: %w", name, err)
+	// A password can't be a parameter here; a person may have put one of their own into the secret.
+	if _, err := admin.Exec(ctx, verb+" ROLE "+quoted+" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '"+strings.ReplaceAll(secret, "'", "''")+"'"); err != nil {
+		return fmt.Errorf("make the role %s: %s", name, withoutStatement(err))
 	}
 	if err := admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there); err != nil {
 		return err
@@ -241,10 +270,20 @@ func makeDatabase(ctx context.Context, admin *pgx.Conn, name, secret string) err
 			return fmt.Errorf("make the database %s: %w", name, err)
 		}
 	}
-	if _, err := admin.Exec(ctx, "REVOKE ALL ON DATABASE "+quoted+" FROM PUBLIC"); err != nil {
-		return fmt.Errorf("close the database %s to others: %w", name, err)
+	for _, closed := range []string{quoted, "postgres", "template1"} {
+		if _, err := admin.Exec(ctx, "REVOKE ALL ON DATABASE "+closed+" FROM PUBLIC"); err != nil {
+			return fmt.Errorf("close the database %s to others: %w", closed, err)
+		}
 	}
 	return nil
+}
+
+// withoutStatement is what PostgreSQL complains of, without its words: they may quote the statement, which has a password in it.
+func withoutStatement(err error) string {
+	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
+		return "PostgreSQL refused it with the code " + refused.Code
+	}
+	return "the connection to PostgreSQL was lost"
 }
 
 // makeTopics reaches Kafka past the mesh, whatever address the broker says that it has.
@@ -261,44 +300,4 @@ func (p *Platform) makeTopics(ctx context.Context, topics []string) error {
 	return topic.Create(ctx, []string{address}, func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}, topics)
-}
-
-// inventory is a ConfigMap that says what was applied, so that what is declared no more can be removed.
-const (
-	inventoryNamespace = "kube-system"
-	inventoryPrefix    = "scaffold-"
-)
-
-// prune removes the objects that were applied as a part of this name before and are not among objects, and gives how many.
-func (c *client) prune(ctx context.Context, part string, objects []*unstructured.Unstructured) (int, error) {
-	key := func(o *unstructured.Unstructured) string {
-		return o.GetAPIVersion() + " " + o.GetKind() + " " + o.GetNamespace() + " " + o.GetName()
-	}
-	now := map[string]any{}
-	for _, o := range objects {
-		now[key(o)] = true
-	}
-	resource := c.dynamic.Resource(configMaps).Namespace(inventoryNamespace)
-	before, err := resource.Get(ctx, inventoryPrefix+part, metav1.GetOptions{})
-	if err != nil && !gone(err) {
-		return 0, err
-	}
-	removed := 0
-	if before != nil {
-		text, _, _ := unstructured.NestedString(before.Object, "data", "objects")
-		removed, err = c.removeOthers(ctx, text, now)
-		if err != nil {
-			return removed, err
-		}
-	}
-	var names []string
-	for name := range now {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	err = c.apply(ctx, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": inventoryPrefix + part, "namespace": inventoryNamespace},
-		"data": map[string]any{"objects": joinLines(names)},
-	}})
-	return removed, err
 }
