@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/internal/workspace"
 )
 
 // Options say which platform runs where.
@@ -92,6 +93,22 @@ func New(o Options) (*Platform, error) {
 	return &Platform{Options: o, config: config, kind: newKindCluster(config), steps: newSteps(o.Out, o.TTY, o.Colour)}, nil
 }
 
+// lock keeps two runs from changing the cluster at once: one would take what the other has half made for the rest of a third.
+func (p *Platform) lock() (unlock func(), err error) {
+	path := filepath.Join(p.Root, ".trellis", "cluster.lock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, err
+	}
+	file, err := workspace.Exclusive(path)
+	if err != nil {
+		return nil, fmt.Errorf("lock the cluster: %w", err)
+	}
+	if file == nil {
+		return nil, errors.New("another command is changing the cluster: wait until it is done and try again")
+	}
+	return func() { _ = file.Close() }, nil // nothing was written to it
+}
+
 // Environ are the environment variables that lead another process to the same cluster.
 func (p *Platform) Environ() []string {
 	return []string{
@@ -118,6 +135,11 @@ type URL struct {
 
 // Up brings the platform up, or brings what runs already in line with what is declared.
 func (p *Platform) Up(ctx context.Context) (*Report, error) {
+	unlock, err := p.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	began := time.Now()
 	var images map[string]string
 	for _, s := range []step{

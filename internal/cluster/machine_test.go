@@ -237,3 +237,20 @@ func TestWhatIsAtFaultWhenImagesAreNotBuilt(t *testing.T) {
 		t.Errorf("the base image is blamed for code: %v", code)
 	}
 }
+
+func TestTwoAtOnceAreRefused(t *testing.T) {
+	newFakeDocker(t, ableDocker())
+	p := small(t, Options{}, nil)
+	unlock, err := p.lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Up(t.Context())
+	mustSay(t, err, "another command is changing the cluster")
+	_, err = p.Down(t.Context())
+	mustSay(t, err, "another command is changing the cluster")
+	unlock()
+	if _, err := p.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -325,6 +325,11 @@ func (p *Platform) Down(ctx context.Context) (bool, error) {
 	if _, err := askDocker(ctx); err != nil {
 		return false, err
 	}
+	unlock, err := p.lock()
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	found, err := p.kind.nodes()
 	if err != nil {
 		return false, err

@@ -21,6 +21,20 @@ func tryLock(f *os.File) (taken bool, err error) {
 	return err == nil, err
 }
 
+// Exclusive opens a file, and makes it, as a lock that no other process has. It is freed when the file is closed, or the process
+// ends in whatever way; a nil file without an error says that another process has it.
+func Exclusive(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := tryLock(f)
+	if err != nil || !taken {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // detach gives a process a session of its own, out of reach of signals to ours and of the terminal.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
