@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -289,10 +290,10 @@ func (f fault) apply(t *testing.T, files []plan.File) []plan.File {
 }
 
 func TestSeededFaultsAreFound(t *testing.T) {
-	m, files := shop(t)
-	for _, f := range faults {
+	checked := checkedFaults(t)
+	for i, f := range faults {
 		t.Run(f.what, func(t *testing.T) {
-			problems := check(m, f.apply(t, files))
+			problems := checked[i]
 			switch {
 			case f.want == "" && len(problems) > 0:
 				t.Errorf("found at the desk after all: say so in the table: %v", problems)
@@ -304,6 +305,26 @@ func TestSeededFaultsAreFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// faultProblems are what is found of each of faults, in its order: two tests look at them, and finding them takes a while.
+var faultProblems struct {
+	sync.Once
+	of []spec.Problems
+}
+
+func checkedFaults(t *testing.T) []spec.Problems {
+	t.Helper()
+	faultProblems.Do(func() {
+		m, files := shop(t)
+		for _, f := range faults {
+			faultProblems.of = append(faultProblems.of, check(m, f.apply(t, files)))
+		}
+	})
+	if len(faultProblems.of) != len(faults) {
+		t.Fatal("the faults could not be checked: see the test before")
+	}
+	return faultProblems.of
 }
 
 // check is what scaffold check makes of rendered files.
@@ -325,14 +346,14 @@ var update = flag.Bool("update", false, "write the table of faults into docs/mes
 // TestDocumentListsTheFaults keeps the table in docs/mesh.md.
 func TestDocumentListsTheFaults(t *testing.T) {
 	const begin, end, file = "<!-- faults -->\n", "<!-- /faults -->\n", "../../../docs/mesh.md"
-	m, files := shop(t)
+	checked := checkedFaults(t)
 	var found, unfound strings.Builder
-	for _, f := range faults {
+	for i, f := range faults {
 		if f.want == "" {
 			fmt.Fprintf(&unfound, "- %s (`%s`)\n", f.what, f.file)
 			continue
 		}
-		for _, p := range check(m, f.apply(t, files)) {
+		for _, p := range checked[i] {
 			if strings.Contains(p.Message, f.want) {
 				fmt.Fprintf(&found, "| %s | %s |\n", f.what, strings.NewReplacer("|", "\\|", "*", "\\*", "<", "&lt;").Replace(strings.Join(strings.Fields(p.Message), " ")))
 				break
