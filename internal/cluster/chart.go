@@ -222,6 +222,12 @@ func (p *Platform) renderChart(ctx context.Context, c istioChart) ([]*unstructur
 			if o.GetNamespace() == "" && namespacedKinds[o.GetKind()] {
 				o.SetNamespace(c.namespace)
 			}
+			if c.name == istioCharts.gateway.name && o.GetKind() == "Deployment" {
+				// The gateway is told everything by istiod, and asks Kubernetes for nothing; the chart has no value for it.
+				if err := unstructured.SetNestedField(o.Object, false, "spec", "template", "spec", "automountServiceAccountToken"); err != nil {
+					return nil, fmt.Errorf("%s: %w", name, err)
+				}
+			}
 		}
 		objects = append(objects, found...)
 	}
