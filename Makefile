@@ -54,6 +54,9 @@ kind-status: ## show what runs on the local cluster, where it is reached and wha
 kind-logs: ## show the last lines of each service on the local cluster (ARGS="orders --lines 100")
 	$(GO) run ./cmd/scaffold cluster logs $(ARGS)
 
+kind-e2e: ## prove on the local cluster what the platform promises, under load where that matters, and print what was measured (ARGS="--run Canary")
+	$(GO) run ./cmd/scaffold cluster test $(ARGS)
+
 dashboards: ## print where Grafana, Jaeger and Prometheus are, and open them where there is a browser
 	$(GO) run ./cmd/scaffold cluster dashboards
 

@@ -1,0 +1,283 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/trellis-mesh/trellis/internal/cluster/load"
+)
+
+// rolledOut waits until all pods of a deployment are of its latest version, ready, and the older ones are gone.
+func (s *shop) rolledOut(ctx context.Context, name string) error {
+	return until(ctx, func() error {
+		d, err := s.kube.AppsV1().Deployments(s.namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		wanted := int32(1)
+		if d.Spec.Replicas != nil {
+			wanted = *d.Spec.Replicas
+		}
+		at := d.Status
+		if at.ObservedGeneration < d.Generation || at.UpdatedReplicas != wanted || at.ReadyReplicas != wanted || at.Replicas != wanted {
+			return fmt.Errorf("%s: %d of %d pods are ready, %d are of the latest version, %d in all", name, at.ReadyReplicas, wanted, at.UpdatedReplicas, at.Replicas)
+		}
+		list, err := s.kube.CoreV1().Pods(s.namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)})
+		if err != nil {
+			return err
+		}
+		for _, pod := range list.Items { // the deployment's status may be of a moment ago
+			if pod.DeletionTimestamp != nil || !ready(pod) {
+				return fmt.Errorf("%s: the pod %s comes or goes", name, pod.Name)
+			}
+		}
+		if len(list.Items) != int(wanted) {
+			return fmt.Errorf("%s: %d pods of %d are there", name, len(list.Items), wanted)
+		}
+		return nil
+	})
+}
+
+func (s *shop) waitRollout(t *testing.T, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if err := s.rolledOut(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scale gives a service as many pods, until the test ends. An autoscaler would take them away again: it is told so, too.
+func (s *shop) scale(t *testing.T, service string, pods int32) {
+	t.Helper()
+	deployment, err := s.kube.AppsV1().Deployments(s.namespace).Get(t.Context(), service, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := *deployment.Spec.Replicas
+	autoscaler, err := s.kube.AutoscalingV2().HorizontalPodAutoscalers(s.namespace).Get(t.Context(), service, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		t.Fatal(err)
+	}
+	if err != nil {
+		autoscaler = nil
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+		defer cancel()
+		if err := s.setReplicas(ctx, service, before, autoscaler); err != nil {
+			t.Error(err)
+			return
+		}
+		if err := s.rolledOut(ctx, service); err != nil {
+			t.Error(err)
+		}
+		if autoscaler != nil {
+			if err := s.bound(ctx, service, *autoscaler.Spec.MinReplicas, autoscaler.Spec.MaxReplicas); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err := s.setReplicas(t.Context(), service, pods, autoscaler); err != nil {
+		t.Fatal(err)
+	}
+	s.waitRollout(t, service)
+}
+
+func (s *shop) setReplicas(ctx context.Context, service string, n int32, autoscaler *autoscalingv2.HorizontalPodAutoscaler) error {
+	if autoscaler != nil {
+		if err := s.bound(ctx, service, n, n); err != nil {
+			return err
+		}
+	}
+	deployments := s.kube.AppsV1().Deployments(s.namespace)
+	scale, err := deployments.GetScale(ctx, service, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	scale.Spec.Replicas = n
+	_, err = deployments.UpdateScale(ctx, service, scale, metav1.UpdateOptions{})
+	return err
+}
+
+func (s *shop) bound(ctx context.Context, service string, least, most int32) error {
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"minReplicas": least, "maxReplicas": most}})
+	if err != nil {
+		return err
+	}
+	_, err = s.kube.AutoscalingV2().HorizontalPodAutoscalers(s.namespace).Patch(ctx, service, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
+// rate of the load while something changes, in requests a second: what 2 processors bear beside the change.
+const rate = 60
+
+func TestRollingUpdateFailsNoRequest(t *testing.T) {
+	s := theShop(t)
+	rows := [][]any{{"SERVICE", "ROLLED OUT IN", "SENT", "FAILED", "P99", "MAX"}}
+	for _, service := range s.Model.Services {
+		run := s.start(t, rate, s.traffic(t))
+		pause(t, 2*time.Second)
+		began := time.Now()
+		patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
+			"annotations": map[string]string{"kubectl.kubernetes.io/restartedAt": began.Format(time.RFC3339)},
+		}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), service.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.waitRollout(t, service.Name)
+		took := time.Since(began)
+		pause(t, 3*time.Second)
+		result := run.Stop()
+		noneFailed(t, result, nil)
+		rows = append(rows, append([]any{service.Name, tenths(took)}, totals(result)...))
+	}
+	table(t, "Rolling update of each service under load", rows...)
+}
+
+// totals are the last columns of a row of results.
+func totals(result load.Result) []any {
+	var p99, longest time.Duration
+	for _, c := range result.ByName {
+		p99, longest = max(p99, c.P99), max(longest, c.Max)
+	}
+	return []any{result.Sent(), result.Failed(), ms(p99), ms(longest)}
+}
+
+// notIdempotent are requests that must not be sent again by anybody but who sent them.
+func notIdempotent(name string) bool { return name[:4] == "POST" }
+
+func TestPodsThatGoFailNoIdempotentRequest(t *testing.T) {
+	s := theShop(t)
+	for _, service := range s.Model.Services {
+		s.scale(t, service.Name, 2)
+	}
+	rows := [][]any{{"SERVICE", "ITS POD IS", "SENT", "FAILED", "P99", "MAX", "IDEMPOTENT FAILED"}}
+	for _, service := range s.Model.Services {
+		for _, way := range []struct {
+			name  string
+			grace *int64
+		}{{"deleted", nil}, {"killed", new(int64)}} {
+			run := s.start(t, rate, s.traffic(t))
+			pause(t, 2*time.Second)
+			victim := s.readyPods(t, "app="+service.Name)[0]
+			if err := s.kube.CoreV1().Pods(s.namespace).Delete(t.Context(), victim.Name, metav1.DeleteOptions{GracePeriodSeconds: way.grace}); err != nil {
+				t.Fatal(err)
+			}
+			s.waitRollout(t, service.Name)
+			pause(t, 2*time.Second)
+			result := run.Stop()
+			spared := notIdempotent
+			if way.grace == nil {
+				spared = nil // whoever is told to go answers first
+			}
+			noneFailed(t, result, spared)
+			idempotent := 0
+			for name, c := range result.ByName {
+				if !notIdempotent(name) {
+					idempotent += c.Failed
+				}
+			}
+			rows = append(rows, append(append([]any{service.Name, way.name}, totals(result)...), idempotent))
+		}
+	}
+	table(t, "A pod of each service goes under load; each service has 2", rows...)
+}
+
+func TestFaultyReplicaIsEjected(t *testing.T) {
+	s := theShop(t)
+	s.scale(t, "catalog", 3)
+	p := s.probeOf(t, "orders")
+	product := load.Request{Name: "GET product", Method: "GET", URL: s.host("catalog") + "/v1/products/" + s.product}
+	p.warm(t, product, 200)
+	stop := p.start(t, load.Plan{Requests: []load.Request{product}, Rate: rate})
+	pause(t, 3*time.Second)
+
+	attempts := func() (all, failed, ejected float64) {
+		stats := p.stats(t)
+		return stats.sum("envoy_cluster_upstream_rq", nil), stats.sum("envoy_cluster_upstream_rq", map[string]string{"response_code": "503"}),
+			stats.sum("envoy_cluster_outlier_detection_ejections_active", nil)
+	}
+	all0, failed0, _ := attempts()
+	heal := s.fail(t, s.readyPods(t, "app=catalog,version=v1")[0])
+	began := time.Now()
+	var ejectedAfter time.Duration
+	eventually(t, 30*time.Second, func() error {
+		if _, _, ejected := attempts(); ejected < 1 {
+			return fmt.Errorf("nobody is ejected")
+		}
+		ejectedAfter = time.Since(began)
+		return nil
+	})
+	const interval = 10 * time.Second // traffic.outlier.interval
+	pause(t, max(0, interval-time.Since(began)))
+	all1, failed1, _ := attempts()
+	pause(t, 15*time.Second) // before it is tried again
+	all2, failed2, ejected := attempts()
+	heal()
+	result := stop()
+	share := func(failed, all float64) string { return fmt.Sprintf("%.2f %% of %.0f", 100*failed/max(all, 1), all) }
+	table(t, "One of three replicas of catalog answers 503; the caller is orders", []any{"WHAT", "MEASURED"},
+		[]any{"ejected after", tenths(ejectedAfter)},
+		[]any{"replicas ejected by Envoy", ejected},
+		[]any{"attempts that failed in the first interval of 10 s", share(failed1-failed0, all1-all0)},
+		[]any{"attempts that failed in the 15 s after it", share(failed2-failed1, all2-all1)},
+		[]any{"requests that failed for the caller, retries included", share(float64(result.Failed()), float64(result.Sent()))})
+	if late := (failed2 - failed1) / max(all2-all1, 1); late >= 0.01 || all2-all1 < 100 {
+		t.Errorf("after the first interval, %.0f of %.0f attempts failed", failed2-failed1, all2-all1)
+	}
+	if ejected != 1 {
+		t.Errorf("%v replicas are ejected", ejected)
+	}
+	seen := 0
+	for i, second := range result.Seconds {
+		if i > int((3*time.Second+interval)/time.Second)+1 {
+			seen += second.Failed
+		}
+	}
+	if float64(seen) >= 0.01*float64(result.Sent()) {
+		t.Errorf("callers saw %d errors after the first interval", seen)
+	}
+}
+
+// fail has a pod answer every request with 503, until what it gives is called, or the test ends.
+func (s *shop) fail(t *testing.T, pod corev1.Pod) (heal func()) {
+	t.Helper()
+	address, stop, err := s.Forward(t.Context(), s.namespace, pod.Name, adminPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	set := load.Request{Method: "PUT", URL: "http://" + address + "/fault", Body: `{"error": 503, "share": 1}`}
+	if a := set.Send(t.Context(), http.DefaultClient); !a.OK() {
+		t.Fatalf("make %s fail: %d %s%s", pod.Name, a.Status, a.Body, a.Error)
+	}
+	healed := false
+	heal = func() {
+		if healed {
+			return
+		}
+		healed = true
+		end := load.Request{Method: "DELETE", URL: "http://" + address + "/fault"}
+		if a := end.Send(context.WithoutCancel(t.Context()), http.DefaultClient); !a.OK() {
+			t.Errorf("heal %s: %d %s%s", pod.Name, a.Status, a.Body, a.Error)
+		}
+	}
+	t.Cleanup(heal)
+	return heal
+}

@@ -1,0 +1,124 @@
+//go:build kind
+
+package kind
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/trellis-mesh/trellis/internal/spec"
+	"github.com/trellis-mesh/trellis/test/scratch"
+)
+
+// workshop is a copy of the platform in which a test changes what a person would change, and brings the cluster in line with it.
+type workshop struct {
+	t      *testing.T
+	dir    string
+	inLine bool // the cluster runs again what it ran before
+}
+
+// scaffold builds the command once.
+var scaffold = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(toolDir, "scaffold")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, "./cmd/scaffold")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the scaffold command: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// workshop makes a copy. When the test ends, the cluster is brought in line with the platform as it is, unless it is already.
+func (s *shop) workshop(t *testing.T) *workshop {
+	t.Helper()
+	w := &workshop{t: t, dir: filepath.Join(t.TempDir(), "platform")}
+	w.copy(t.Context())
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
+		defer cancel()
+		if w.inLine && !t.Failed() {
+			return
+		}
+		w.copy(ctx)
+		if out, err := w.command(ctx, "cluster", "up"); err != nil {
+			t.Errorf("put the cluster back: %v\n%s", err, out)
+		}
+		for _, service := range s.Model.Services {
+			if err := s.rolledOut(ctx, service.Name); err != nil {
+				t.Errorf("put the cluster back: %v", err)
+			}
+		}
+		if err := s.stock(ctx); err != nil {
+			t.Errorf("after the cluster was put back: %v", err)
+		}
+	})
+	return w
+}
+
+func (w *workshop) copy(ctx context.Context) {
+	w.t.Helper()
+	if err := scratch.Copy(ctx, root, w.dir); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *workshop) command(ctx context.Context, args ...string) (string, error) {
+	path, err := scaffold()
+	if err != nil {
+		return "", err
+	}
+	// What is built here is built elsewhere in earnest. The cluster is on the same processors: it goes first.
+	cmd := exec.CommandContext(ctx, "nice", append([]string{"-n", "19", path}, args...)...)
+	cmd.Dir = w.dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("scaffold %s: %w", strings.Join(args, " "), err)
+	}
+	return out.String(), nil
+}
+
+// run calls the scaffold command in the copy, and gives how long it took.
+func (w *workshop) run(args ...string) time.Duration {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 8*time.Minute)
+	defer cancel()
+	began := time.Now()
+	out, err := w.command(ctx, args...)
+	if err != nil {
+		w.t.Fatalf("%v\n%s", err, out)
+	}
+	return time.Since(began)
+}
+
+// up brings the cluster in line with the copy.
+func (w *workshop) up() time.Duration {
+	w.t.Helper()
+	return w.run("cluster", "up")
+}
+
+// write makes a file of the copy.
+func (w *workshop) write(name, content string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, filepath.FromSlash(name)), []byte(content), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// model is the copy as it is declared now.
+func (w *workshop) model() *spec.Model {
+	w.t.Helper()
+	m, err := spec.Load(os.DirFS(w.dir))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m
+}
