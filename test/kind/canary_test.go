@@ -25,6 +25,7 @@ func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 		t.Helper()
 		outside := s.start(t, rate, s.traffic(t))
 		inside := p.start(t, load.Plan{Requests: []load.Request{product}, Rate: rate / 2})
+		pause(t, 2*time.Second)
 		w.run(append([]string{"canary", "catalog"}, args...)...)
 		took := w.up()
 		pause(t, 2*time.Second)

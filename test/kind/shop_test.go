@@ -17,6 +17,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -89,6 +90,10 @@ func open() (*shop, error) {
 	}
 	s.config.QPS, s.config.Burst = 50, 100
 	if s.kube, err = kubernetes.NewForConfig(s.config); err != nil {
+		return nil, err
+	}
+	left := metav1.ListOptions{LabelSelector: probeLabel + "=" + probeName} // by a run that was killed
+	if err := s.kube.CoreV1().Pods(s.namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, left); err != nil {
 		return nil, err
 	}
 	return s, s.stock(ctx)
@@ -247,15 +252,23 @@ func (s *shop) traffic(t *testing.T) []load.Request {
 	}
 }
 
-// start sends load through the gateway until the test stops it, or ends.
+// start sends load through the gateway until the test stops it, or ends. What it sends first is not counted: connections are opened,
+// and pools filled.
 func (s *shop) start(t *testing.T, rate float64, requests []load.Request) *load.Run {
 	t.Helper()
-	run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, load.Plan{Requests: requests, Rate: rate})
-	if err != nil {
-		t.Fatal(err)
+	plan := load.Plan{Requests: requests, Rate: rate}
+	begin := func() *load.Run {
+		run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { run.Stop() })
+		return run
 	}
-	t.Cleanup(func() { run.Stop() })
-	return run
+	first := begin()
+	pause(t, 3*time.Second)
+	first.Stop()
+	return begin()
 }
 
 // table prints rows under a head.
