@@ -122,7 +122,7 @@ func (s *shop) bound(ctx context.Context, service string, least, most int32) err
 }
 
 // rate of the load while something changes, in requests a second: what 2 processors bear beside the change.
-const rate = 60
+const rate = 40
 
 func TestRollingUpdateFailsNoRequest(t *testing.T) {
 	s := theShop(t)
