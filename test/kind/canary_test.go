@@ -16,6 +16,7 @@ import (
 func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 	s := theShop(t)
 	w := s.workshop(t)
+	w.patient()
 	p := s.probeOf(t, "orders")
 	product := load.Request{Name: "GET product, from orders", Method: "GET", URL: s.host("catalog") + "/v1/products/" + s.product}
 	p.warm(t, product, 200)
@@ -51,7 +52,7 @@ func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 	if old := s.readyPods(t, "app=catalog,version=v1"); len(old) != 0 {
 		t.Errorf("after promote, %d pods of v1 run", len(old))
 	}
-	table(t, "A canary of catalog under load from outside and from orders", rows...)
+	table(t, "A canary of catalog under load from outside and from orders; calls may take 8 s", rows...)
 }
 
 // measureShare sends requests from orders and counts, at the pods of catalog, which version they came to.
