@@ -16,7 +16,7 @@ import (
 func platform(t *testing.T) string {
 	t.Helper()
 	files := map[string]string{
-		"platform.yaml": "name: shop\n",
+		"platform.yaml": "name: shop\nauth: {service: users}\n",
 		"go.mod":        "module example.com/shop\n\ngo 1.26.0\n",
 		// Nobody uses this one yet.
 		"contracts/events/order.placed.v1.json": `{"type": "object"}`,
