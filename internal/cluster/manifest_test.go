@@ -27,18 +27,24 @@ func onLaptop(t *testing.T) []string {
 	return names
 }
 
+// declaredObjects are what the environment's kustomization makes, and what the services' do.
+func declaredObjects(t *testing.T, p *Platform) (environment, services []*unstructured.Unstructured) {
+	t.Helper()
+	environment, err := p.environmentObjects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if services, err = p.serviceObjects(); err != nil {
+		t.Fatal(err)
+	}
+	return environment, services
+}
+
 func TestEnvironmentsOfThisRepositoryBuild(t *testing.T) {
 	for _, name := range onLaptop(t) {
 		t.Run(name, func(t *testing.T) {
 			p := ours(t, name)
-			objects, err := p.environmentObjects()
-			if err != nil {
-				t.Fatal(err)
-			}
-			services, err := p.serviceObjects()
-			if err != nil {
-				t.Fatal(err)
-			}
+			objects, services := declaredObjects(t, p)
 			seen := map[string]bool{}
 			for _, o := range append(slices.Clone(objects), services...) {
 				if seen[o.GetAPIVersion()+title(o)] {
@@ -68,14 +74,7 @@ func TestPodsOnLaptopAreBounded(t *testing.T) {
 	for _, name := range onLaptop(t) {
 		t.Run(name, func(t *testing.T) {
 			p := ours(t, name)
-			objects, err := p.environmentObjects()
-			if err != nil {
-				t.Fatal(err)
-			}
-			services, err := p.serviceObjects()
-			if err != nil {
-				t.Fatal(err)
-			}
+			objects, services := declaredObjects(t, p)
 			var cpu, bytes resource.Quantity
 			for _, o := range append(objects, services...) {
 				containers(o, func(c map[string]any) {
