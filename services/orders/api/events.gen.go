@@ -9,17 +9,69 @@ import "time"
 // event.New(api.OrderCreatedV1Type, id, api.OrderCreatedV1{…}), and have the store publish it together with what it
 // tells of, as its method Create does.
 const (
-	OrderCreatedV1Type = "order.created.v1"
-	UserCreatedV1Type  = "user.created.v1"
+	InventoryReservationFailedV1Type = "inventory.reservation.failed.v1"
+	OrderCancelledV1Type             = "order.cancelled.v1"
+	OrderCompletedV1Type             = "order.completed.v1"
+	OrderCreatedV1Type               = "order.created.v1"
+	PaymentFailedV1Type              = "payment.failed.v1"
+	PaymentProcessedV1Type           = "payment.processed.v1"
+	UserCreatedV1Type                = "user.created.v1"
 )
+
+// InventoryReservationFailedV1 is the payload of inventory.reservation.failed.v1. The stock for an order could not be reserved; nothing is. Key: the order's id.
+type InventoryReservationFailedV1 struct {
+	OrderID  string    `json:"orderId"`
+	Reason   string    `json:"reason"`
+	FailedAt time.Time `json:"failedAt"`
+}
+
+// OrderCancelledV1 is the payload of order.cancelled.v1. An order will not be fulfilled. What was reserved or charged for it is given back. Key: the order's id.
+type OrderCancelledV1 struct {
+	ID          string                `json:"id"`
+	CustomerID  string                `json:"customerId"`
+	Total       OrderCancelledV1Total `json:"total"`
+	Reason      string                `json:"reason"`
+	CancelledAt time.Time             `json:"cancelledAt"`
+}
+
+// OrderCancelledV1Total is a part of order.cancelled.v1.
+type OrderCancelledV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// OrderCompletedV1 is the payload of order.completed.v1. An order is paid and its stock is there. Key: the order's id.
+type OrderCompletedV1 struct {
+	ID              string                      `json:"id"`
+	CustomerID      string                      `json:"customerId"`
+	Items           []OrderCompletedV1ItemsItem `json:"items"`
+	Total           OrderCompletedV1Total       `json:"total"`
+	ShippingAddress *string                     `json:"shippingAddress,omitempty"`
+	CompletedAt     time.Time                   `json:"completedAt"`
+}
+
+// OrderCompletedV1ItemsItem is a part of order.completed.v1.
+type OrderCompletedV1ItemsItem struct {
+	ProductID string `json:"productId"`
+	Quantity  int64  `json:"quantity"`
+}
+
+// OrderCompletedV1Total is a part of order.completed.v1.
+type OrderCompletedV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
 
 // OrderCreatedV1 is the payload of order.created.v1. An order was taken. Key: the order's id.
 type OrderCreatedV1 struct {
-	ID         string                    `json:"id"`
-	CustomerID string                    `json:"customerId"`
-	Items      []OrderCreatedV1ItemsItem `json:"items"`
-	Total      OrderCreatedV1Total       `json:"total"`
-	CreatedAt  time.Time                 `json:"createdAt"`
+	ID            string                    `json:"id"`
+	CustomerID    string                    `json:"customerId"`
+	Items         []OrderCreatedV1ItemsItem `json:"items"`
+	Total         OrderCreatedV1Total       `json:"total"`
+	PaymentMethod *string                   `json:"paymentMethod,omitempty"`
+	// Only with choreography do consumers act on the order by themselves.
+	Fulfilment *string   `json:"fulfilment,omitempty"`
+	CreatedAt  time.Time `json:"createdAt"`
 }
 
 // OrderCreatedV1ItemsItem is a part of order.created.v1.
@@ -37,6 +89,29 @@ type OrderCreatedV1ItemsItemUnitPrice struct {
 
 // OrderCreatedV1Total is a part of order.created.v1.
 type OrderCreatedV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// PaymentFailedV1 is the payload of payment.failed.v1. An order was not charged and will not be. Key: the order's id.
+type PaymentFailedV1 struct {
+	OrderID    string    `json:"orderId"`
+	CustomerID string    `json:"customerId"`
+	Reason     string    `json:"reason"`
+	FailedAt   time.Time `json:"failedAt"`
+}
+
+// PaymentProcessedV1 is the payload of payment.processed.v1. An order was charged. Key: the order's id.
+type PaymentProcessedV1 struct {
+	OrderID     string                   `json:"orderId"`
+	PaymentID   string                   `json:"paymentId"`
+	CustomerID  string                   `json:"customerId"`
+	Amount      PaymentProcessedV1Amount `json:"amount"`
+	ProcessedAt time.Time                `json:"processedAt"`
+}
+
+// PaymentProcessedV1Amount is a part of payment.processed.v1.
+type PaymentProcessedV1Amount struct {
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
 }

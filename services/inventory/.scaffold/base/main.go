@@ -1,0 +1,28 @@
+// Command inventory: Owns the stock of each product, and what is reserved of it.
+package main
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/services/inventory/api"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/consumer"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/http"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/store"
+)
+
+func main() {
+	chassis.Main(spec, wire)
+}
+
+// wire builds the service on what it declares.
+func wire(ctx context.Context, s *chassis.Service) error {
+	deps, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	reservations := store.New(deps.database, deps.outbox)
+	api.Register(s.Router(), http.New(http.Deps{Store: reservations}))
+	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	return nil
+}

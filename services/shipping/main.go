@@ -1,0 +1,28 @@
+// Command shipping: Owns the shipments of orders.
+package main
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/consumer"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/http"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/store"
+)
+
+func main() {
+	chassis.Main(spec, wire)
+}
+
+// wire builds the service on what it declares.
+func wire(ctx context.Context, s *chassis.Service) error {
+	deps, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	shipments := store.New(deps.database, deps.outbox)
+	api.Register(s.Router(), http.New(http.Deps{Store: shipments}))
+	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	return nil
+}
