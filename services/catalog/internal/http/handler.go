@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/catalog/api"
 	"github.com/trellis-mesh/trellis/services/catalog/internal/store"
 )
@@ -45,8 +46,16 @@ func New(deps Deps) *Handler {
 // newID gives ids that sort by the time they were made at, as the pages of a list need it.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// product is what a request asks to be kept.
-func (h *Handler) product(id string, version int, body *api.NewProduct) store.Product {
+// product is what a request asks to be kept. A price that nobody could be charged, such as half a yen, is refused.
+func (h *Handler) product(id string, version int, body *api.NewProduct) (store.Product, error) {
+	price, err := money.New(body.Price.Amount, body.Price.Currency)
+	if err == nil {
+		_, err = price.Minor()
+	}
+	if err != nil {
+		return store.Product{}, problem.Invalid("price_invalid", "The price is no amount of its currency.",
+			problem.FieldError{In: "body", Pointer: "/price/amount", Detail: err.Error()})
+	}
 	now := h.now().UTC().Truncate(time.Microsecond) // what a database keeps
 	product := store.Product{
 		ID: id, SKU: body.Sku, Name: body.Name, Price: store.Price(body.Price), Version: version, CreatedAt: now, UpdatedAt: now,
@@ -54,7 +63,7 @@ func (h *Handler) product(id string, version int, body *api.NewProduct) store.Pr
 	if body.Description != nil {
 		product.Description = *body.Description
 	}
-	return product
+	return product, nil
 }
 
 // present shows a product as the contract has it.

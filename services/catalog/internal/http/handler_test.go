@@ -123,6 +123,7 @@ func TestCreateProductRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 		"a number for amount": `{"sku": "tea", "name": "Tea", "price": {"amount": 12.5, "currency": "EUR"}}`,
 		"a negative amount":   `{"sku": "tea", "name": "Tea", "price": {"amount": "-1", "currency": "EUR"}}`,
 		"three decimals":      `{"sku": "tea", "name": "Tea", "price": {"amount": "1.005", "currency": "EUR"}}`,
+		"half a yen":          `{"sku": "tea", "name": "Tea", "price": {"amount": "1.5", "currency": "JPY"}}`,
 		"no such currency":    `{"sku": "tea", "name": "Tea", "price": {"amount": "1", "currency": "euro"}}`,
 		"an empty sku":        `{"sku": "", "name": "Tea", "price": {"amount": "1", "currency": "EUR"}}`,
 	} {

@@ -8,7 +8,11 @@ import (
 
 // UpdateProduct replaces a product that nobody changed since the client read it.
 func (h *Handler) UpdateProduct(ctx context.Context, request api.UpdateProductRequestObject) (api.UpdateProductResponseObject, error) {
-	product, err := h.Store.Update(ctx, h.product(request.ID, request.Params.Version, request.Body))
+	product, err := h.product(request.ID, request.Params.Version, request.Body)
+	if err != nil {
+		return nil, err
+	}
+	product, err = h.Store.Update(ctx, product)
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/trellis-mesh/trellis/contracts/money"
 )
 
 var (
-	// ErrNegative is an amount below zero.
-	ErrNegative = errors.New("must not be negative")
-	// ErrCurrency is a currency that is unknown, or not that of the other amounts.
-	ErrCurrency = errors.New("currencies do not fit together")
 	// ErrEmpty is an order without items.
 	ErrEmpty = errors.New("an order needs items")
 	// ErrQuantity is a quantity below one.
@@ -33,11 +31,11 @@ type Customer struct {
 type Item struct {
 	ProductID, Name string
 	Quantity        int
-	UnitPrice       Money
+	UnitPrice       money.Money
 }
 
 // Subtotal is the price of all pieces.
-func (i Item) Subtotal() (Money, error) { return i.UnitPrice.Times(i.Quantity) }
+func (i Item) Subtotal() (money.Money, error) { return i.UnitPrice.Times(i.Quantity) }
 
 // Order is what a customer ordered.
 type Order struct {
@@ -45,7 +43,7 @@ type Order struct {
 	Customer  Customer
 	Status    Status
 	Items     []Item
-	Total     Money
+	Total     money.Money
 	CreatedAt time.Time
 }
 
@@ -54,7 +52,7 @@ func NewOrder(id string, customer Customer, items []Item, at time.Time) (Order, 
 	if len(items) == 0 {
 		return Order{}, ErrEmpty
 	}
-	var total Money
+	var total money.Money
 	for n, item := range items {
 		if item.Quantity < 1 {
 			return Order{}, fmt.Errorf("item %d: %w", n, ErrQuantity)

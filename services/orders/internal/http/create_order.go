@@ -7,6 +7,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
@@ -24,7 +25,7 @@ func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderReques
 	at := h.now().UTC().Truncate(time.Microsecond) // what a database keeps
 	order, err := domain.NewOrder(h.newID(), customer, items, at)
 	switch {
-	case errors.Is(err, domain.ErrCurrency):
+	case errors.Is(err, money.ErrCurrency):
 		return nil, problem.Invalid("currencies_mixed", "All products of an order must have prices in one currency.")
 	case err != nil:
 		return nil, err

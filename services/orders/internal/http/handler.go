@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
@@ -66,6 +67,6 @@ func present(order domain.Order) (api.Order, error) {
 	return answer, nil
 }
 
-func presentMoney(m domain.Money) api.Money {
+func presentMoney(m money.Money) api.Money {
 	return api.Money{Amount: m.Amount(), Currency: m.Currency()}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
@@ -44,7 +45,7 @@ func (h *Handler) item(ctx context.Context, i int, line api.NewItem) (domain.Ite
 		return domain.Item{}, problem.BadGateway("catalog_failed", "The service catalog gave no usable answer.")
 	}
 	product := answer.JSON200
-	price, err := domain.NewMoney(product.Price.Amount, product.Price.Currency)
+	price, err := money.New(product.Price.Amount, product.Price.Currency)
 	if err != nil {
 		return domain.Item{}, problem.BadGateway("catalog_failed", "The service catalog gave no usable price.").WithCause(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
@@ -48,9 +49,9 @@ type amount struct {
 	Currency string
 }
 
-func amountOf(m domain.Money) amount { return amount{Amount: m.Amount(), Currency: m.Currency()} }
+func amountOf(m money.Money) amount { return amount{Amount: m.Amount(), Currency: m.Currency()} }
 
-func (a amount) money() (domain.Money, error) { return domain.NewMoney(a.Amount, a.Currency) }
+func (a amount) money() (money.Money, error) { return money.New(a.Amount, a.Currency) }
 
 // Store keeps orders and customers.
 type Store struct {

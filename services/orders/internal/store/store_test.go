@@ -14,6 +14,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 	"github.com/trellis-mesh/trellis/services/orders/migrations"
 )
@@ -43,9 +44,9 @@ func newStore(t *testing.T) (*Store, func() []event.Event) {
 
 func newOrder(t *testing.T, id string) domain.Order {
 	t.Helper()
-	var prices []domain.Money
+	var prices []money.Money
 	for _, amount := range []string{"12.50", "0.99"} {
-		price, err := domain.NewMoney(amount, "EUR")
+		price, err := money.New(amount, "EUR")
 		if err != nil {
 			t.Fatal(err)
 		}
