@@ -141,14 +141,18 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// GatewayPayWithBody Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
+	//
+	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /gateway/payments (the `GatewayPay` operationId).
 	GatewayPayWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GatewayPay Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPay Charge a card, or again the card of an earlier transaction.
+	//
+	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -166,7 +170,9 @@ type ClientInterface interface {
 	GatewayRefund(ctx context.Context, reference string, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// GatewayPayWithBody Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+// GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
+//
+// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes any type of body and a specified content type.
 //
@@ -183,7 +189,9 @@ func (c *Client) GatewayPayWithBody(ctx context.Context, contentType string, bod
 	return c.Client.Do(req)
 }
 
-// GatewayPay Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+// GatewayPay Charge a card, or again the card of an earlier transaction.
+//
+// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -382,14 +390,18 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
+	//
+	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /gateway/payments (the `GatewayPay` operationId).
 	GatewayPayWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GatewayPayResponse, error)
 
-	// GatewayPayWithResponse Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPayWithResponse Charge a card, or again the card of an earlier transaction.
+	//
+	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -590,7 +602,9 @@ func (r GatewayRefundResponse) ContentType() string {
 	return ""
 }
 
-// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
+//
+// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -603,7 +617,9 @@ func (c *ClientWithResponses) GatewayPayWithBodyWithResponse(ctx context.Context
 	return ParseGatewayPayResponse(rsp)
 }
 
-// GatewayPayWithResponse Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+// GatewayPayWithResponse Charge a card, or again the card of an earlier transaction.
+//
+// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -778,7 +794,7 @@ func ParseGatewayRefundResponse(rsp *http.Response) (*GatewayRefundResponse, err
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// GatewayPay Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPay Charge a card, or again the card of an earlier transaction.
 	// (POST /gateway/payments)
 	GatewayPay(c *gin.Context)
 	// GatewayLookup Look up what became of a payment.
@@ -1084,7 +1100,7 @@ func (response GatewayRefunddefaultApplicationProblemPlusJSONResponse) VisitGate
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// GatewayPay Charge a card, or again the card of an earlier transaction. An amount of 0 only verifies the card.
+	// GatewayPay Charge a card, or again the card of an earlier transaction.
 	// (POST /gateway/payments)
 	GatewayPay(ctx context.Context, request GatewayPayRequestObject) (GatewayPayResponseObject, error)
 	// GatewayLookup Look up what became of a payment.

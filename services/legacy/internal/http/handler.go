@@ -8,14 +8,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellis-mesh/trellis/services/legacy/api"
-	"github.com/trellis-mesh/trellis/services/legacy/internal/store"
+	"github.com/trellis-mesh/trellis/services/legacy/internal/domain"
 )
 
-// Store keeps payments. It gives store.ErrNotFound for an id that it does not know.
+// Store keeps payments. It gives store.ErrNotFound for one that it does not know.
 type Store interface {
-	Create(ctx context.Context, payment store.Payment) error
-	Get(ctx context.Context, id string) (store.Payment, error)
-	List(ctx context.Context, after string, limit int) ([]store.Payment, error)
+	Keep(ctx context.Context, payment domain.Payment) (kept domain.Payment, first bool, err error)
+	Refund(ctx context.Context, tombstone domain.Payment) (domain.Payment, error)
+	Get(ctx context.Context, reference string) (domain.Payment, error)
+	Transaction(ctx context.Context, id string) (domain.Payment, error)
 }
 
 // Deps are what a Handler works with.
@@ -35,8 +36,18 @@ var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+	return &Handler{Deps: deps, now: now, newID: newID}
 }
 
-// newID gives ids that sort by the time they were made at, as the pages of a list need it.
+// now is the time as a database keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// newID gives ids that sort by the time they were made at, which keeps the index of the table compact.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// answer tells of a payment, in the gateway's own terms.
+func answer(p domain.Payment) api.GatewayAnswer {
+	return api.GatewayAnswer{
+		TransactionID: p.TransactionID, StatusCode: p.Status, ResponseMessage: p.Message, TransactionDate: p.CreatedAt, AmountCharged: p.Charged(),
+	}
+}
