@@ -21,8 +21,8 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	reservations := store.New(deps.database, deps.outbox)
-	api.Register(s.Router(), http.New(http.Deps{Store: reservations}))
-	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	stock := store.New(deps.database)
+	api.Register(s.Router(), http.New(http.Deps{Store: stock}))
+	subscribe(s, consumer.New(consumer.Deps{Inbox: deps.inbox, Outbox: deps.outbox, Store: stock}))
 	return nil
 }

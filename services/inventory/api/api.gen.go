@@ -20,16 +20,16 @@ import (
 
 // Defines values for ReservationStatus.
 const (
-	Reserved ReservationStatus = "reserved"
-	Taken    ReservationStatus = "taken"
+	ReservationStatusReserved ReservationStatus = "reserved"
+	ReservationStatusTaken    ReservationStatus = "taken"
 )
 
 // Valid indicates whether the value is a known member of the ReservationStatus enum.
 func (e ReservationStatus) Valid() bool {
 	switch e {
-	case Reserved:
+	case ReservationStatusReserved:
 		return true
-	case Taken:
+	case ReservationStatusTaken:
 		return true
 	default:
 		return false
@@ -102,13 +102,22 @@ type Problem struct {
 
 // Reservation defines model for Reservation.
 type Reservation struct {
-	Items   []Line            `json:"items"`
+	// Items One for each product, by their ids.
+	Items   []Reserved        `json:"items"`
 	OrderID string            `json:"orderId"`
 	Status  ReservationStatus `json:"status"`
 }
 
 // ReservationStatus defines model for Reservation.Status.
 type ReservationStatus string
+
+// Reserved defines model for Reserved.
+type Reserved struct {
+	ProductID string `json:"productId"`
+
+	// Quantity Of all lines that name the product.
+	Quantity int `json:"quantity"`
+}
 
 // Stock defines model for Stock.
 type Stock struct {

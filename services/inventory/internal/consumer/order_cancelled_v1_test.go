@@ -1,38 +1,28 @@
-package consumer
+package consumer_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 )
 
-func TestOrderCancelledV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", api.OrderCancelledV1{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	for range 2 {
-		if err := c.OrderCancelledV1(t.Context(), e); err != nil {
-			t.Fatal(err)
+func TestAnOrderThatIsCompletedAndCancelledIsForAPersonToSee(t *testing.T) {
+	ends := []string{api.OrderCompletedV1Type, api.OrderCancelledV1Type, api.PaymentFailedV1Type}
+	for _, first := range ends {
+		for _, second := range ends {
+			if (first == api.OrderCompletedV1Type) == (second == api.OrderCompletedV1Type) {
+				continue
+			}
+			l := newLab(t)
+			for _, e := range []event.Event{created(t, "1", 3, 0), ended(t, first, "1")} {
+				if err := l.handle(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.handle(t.Context(), ended(t, second, "1")); !event.IsPermanent(err) {
+				t.Errorf("%s after %s: error %v, want a permanent one", second, first, err)
+			}
 		}
-	}
-	if n := strings.Count(log.String(), api.OrderCancelledV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
-	}
-}
-
-func TestOrderCancelledV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", []int{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	if err := c.OrderCancelledV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
 	}
 }

@@ -3,21 +3,16 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
 
-// OrderCompletedV1 takes note of order.completed.v1: what follows from it is to be written.
+// OrderCompletedV1 takes what is reserved for an order that is paid for: it leaves the shelf.
 func (c *Consumer) OrderCompletedV1(ctx context.Context, e event.Event) error {
 	received, err := event.Decode[api.OrderCompletedV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
-	})
+	return c.tell(ctx, e, received.ID, domain.Complete)
 }

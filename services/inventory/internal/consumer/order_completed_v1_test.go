@@ -1,38 +1,23 @@
-package consumer
+package consumer_test
 
 import (
-	"strings"
+	"errors"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
 
-func TestOrderCompletedV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.OrderCompletedV1Type, "1", api.OrderCompletedV1{})
-	if err != nil {
-		t.Fatal(err)
+func TestOrderCompletedBeforeItsReservationIsTriedAgain(t *testing.T) {
+	l, completed := newLab(t), ended(t, api.OrderCompletedV1Type, "1")
+	if err := l.OrderCompletedV1(t.Context(), completed); !errors.Is(err, domain.ErrNotReserved) || event.IsPermanent(err) {
+		t.Errorf("error %v, want %v", err, domain.ErrNotReserved)
 	}
-	e.SetSource("test")
-	for range 2 {
-		if err := c.OrderCompletedV1(t.Context(), e); err != nil {
+	for _, e := range []event.Event{created(t, "1", 3, 0), completed} {
+		if err := l.handle(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(log.String(), api.OrderCompletedV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
-	}
-}
-
-func TestOrderCompletedV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.OrderCompletedV1Type, "1", []int{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	if err := c.OrderCompletedV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
-	}
+	l.expect(t, "tea", 7, 0)
 }

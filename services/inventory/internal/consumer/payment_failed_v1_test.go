@@ -1,38 +1,23 @@
-package consumer
+package consumer_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 )
 
-func TestPaymentFailedV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.PaymentFailedV1Type, "1", api.PaymentFailedV1{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	for range 2 {
-		if err := c.PaymentFailedV1(t.Context(), e); err != nil {
+func TestTheEndOfAnOrderTakesOrReleasesItsStockOnce(t *testing.T) {
+	for typ, onHand := range map[string]int{api.OrderCompletedV1Type: 7, api.OrderCancelledV1Type: 10, api.PaymentFailedV1Type: 10} {
+		l, e := newLab(t), ended(t, typ, "1")
+		if err := l.OrderCreatedV1(t.Context(), created(t, "1", 3, 0)); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if n := strings.Count(log.String(), api.PaymentFailedV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
-	}
-}
-
-func TestPaymentFailedV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.PaymentFailedV1Type, "1", []int{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	if err := c.PaymentFailedV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
+		for _, again := range []event.Event{e, e, ended(t, typ, "1")} {
+			if err := l.handle(t.Context(), again); err != nil {
+				t.Errorf("%s: %v", typ, err)
+			}
+		}
+		l.expect(t, "tea", onHand, 0)
 	}
 }

@@ -3,20 +3,16 @@ package http
 
 import (
 	"context"
-	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
-	"github.com/trellis-mesh/trellis/services/inventory/internal/store"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
 
-// Store keeps reservations. It gives store.ErrNotFound for an id that it does not know.
+// Store keeps stock and reservations.
 type Store interface {
-	Create(ctx context.Context, reservation store.Reservation, events ...event.Event) error
-	Get(ctx context.Context, id string) (store.Reservation, error)
-	List(ctx context.Context, after string, limit int) ([]store.Reservation, error)
+	Stock(ctx context.Context, productID string) (domain.Stock, error)
+	SetStock(ctx context.Context, productID string, onHand int) (domain.Stock, error)
+	Handle(ctx context.Context, orderID string, m domain.Message, lines ...domain.Line) (domain.Reservation, bool, error)
 }
 
 // Deps are what a Handler works with.
@@ -27,17 +23,11 @@ type Deps struct {
 // Handler answers the operations of the contract.
 type Handler struct {
 	Deps
-
-	now   func() time.Time
-	newID func() string
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+	return &Handler{Deps: deps}
 }
-
-// newID gives ids that sort by the time they were made at, as the pages of a list need it.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -3,11 +3,14 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
 
-// ReleaseStock is to be written: DELETE /v1/reservations/{orderId}.
-func (h *Handler) ReleaseStock(_ context.Context, _ api.ReleaseStockRequestObject) (api.ReleaseStockResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation releaseStock is not written yet.")
+// ReleaseStock releases what is reserved for an order, or will be.
+func (h *Handler) ReleaseStock(ctx context.Context, request api.ReleaseStockRequestObject) (api.ReleaseStockResponseObject, error) {
+	if _, _, err := h.Store.Handle(ctx, request.OrderID, domain.Release); err != nil {
+		return nil, refusal(err)
+	}
+	return api.ReleaseStock204Response{}, nil
 }

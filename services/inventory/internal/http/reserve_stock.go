@@ -3,11 +3,19 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
 
-// ReserveStock is to be written: PUT /v1/reservations/{orderId}.
-func (h *Handler) ReserveStock(_ context.Context, _ api.ReserveStockRequestObject) (api.ReserveStockResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation reserveStock is not written yet.")
+// ReserveStock reserves all that an order needs, or nothing.
+func (h *Handler) ReserveStock(ctx context.Context, request api.ReserveStockRequestObject) (api.ReserveStockResponseObject, error) {
+	lines, err := linesOf(request.Body.Items)
+	if err != nil {
+		return nil, err
+	}
+	reservation, _, err := h.Store.Handle(ctx, request.OrderID, domain.Reserve, lines...)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.ReserveStock200JSONResponse(present(reservation)), nil
 }

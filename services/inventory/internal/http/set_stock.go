@@ -3,11 +3,14 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 )
 
-// SetStock is to be written: PUT /v1/stock/{productId}.
-func (h *Handler) SetStock(_ context.Context, _ api.SetStockRequestObject) (api.SetStockResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation setStock is not written yet.")
+// SetStock keeps what a count of the shelf gave.
+func (h *Handler) SetStock(ctx context.Context, request api.SetStockRequestObject) (api.SetStockResponseObject, error) {
+	stock, err := h.Store.SetStock(ctx, request.ProductID, request.Body.OnHand)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.SetStock200JSONResponse(presentStock(stock)), nil
 }

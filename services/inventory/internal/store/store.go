@@ -1,72 +1,32 @@
-// Package store keeps reservations in the service's database.
+// Package store keeps stock and its reservations in the service's database.
+//
+// Every change locks what it reads: first the order's row, then the stock of its products by their ids. All do it in this
+// order, so that none waits for one that waits for it.
 package store
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
-	"github.com/trellis-mesh/trellis/chassis/event"
-	"github.com/trellis-mesh/trellis/chassis/outbox"
 )
 
-// ErrNotFound is what Get gives for an id that is not known.
-var ErrNotFound = errors.New("reservation not found")
-
-// Reservation is what the service keeps.
-type Reservation struct {
-	bun.BaseModel `bun:"table:reservations"`
-
-	ID        string `bun:",pk"`
-	Name      string
-	CreatedAt time.Time
-}
-
-// Store keeps reservations.
+// Store keeps stock and reservations.
 type Store struct {
-	db     *database.DB
-	outbox *outbox.Outbox
+	db  *database.DB
+	now func() time.Time
 }
 
-// New makes a store in db, whose events leave through the outbox.
-func New(db *database.DB, outbox *outbox.Outbox) *Store {
-	return &Store{db: db, outbox: outbox}
+// New makes a store in db.
+func New(db *database.DB) *Store {
+	return &Store{db: db, now: time.Now}
 }
 
-// Create keeps a reservation and its events in one transaction: there is never one without the others.
-func (s *Store) Create(ctx context.Context, reservation Reservation, events ...event.Event) error {
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewInsert().Model(&reservation).Exec(ctx); err != nil {
-			return fmt.Errorf("insert reservation: %w", err)
-		}
-		return s.outbox.Append(ctx, tx, events...)
-	})
-}
-
-// Get gives the reservation of an id, or ErrNotFound.
-func (s *Store) Get(ctx context.Context, id string) (Reservation, error) {
-	var reservation Reservation
-	err := s.db.NewSelect().Model(&reservation).Where("id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Reservation{}, ErrNotFound
+// locked makes a query wait for those who change its rows, and makes them wait. SQLite has one writer at a time anyway.
+func (s *Store) locked(query *bun.SelectQuery) *bun.SelectQuery {
+	if s.db.Kind() == database.Postgres {
+		return query.For("UPDATE")
 	}
-	if err != nil {
-		return Reservation{}, fmt.Errorf("select reservation: %w", err)
-	}
-	return reservation, nil
-}
-
-// List gives at most limit reservations with ids greater than after, in the order of their ids.
-func (s *Store) List(ctx context.Context, after string, limit int) ([]Reservation, error) {
-	var reservations []Reservation
-	err := s.db.NewSelect().Model(&reservations).Where("id > ?", after).Order("id").Limit(int64(limit)).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("select reservations: %w", err)
-	}
-	return reservations, nil
+	return query
 }

@@ -1,103 +1,75 @@
-package store
+package store_test
 
 import (
-	"errors"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
-	"github.com/trellis-mesh/trellis/chassis/event"
-	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
-	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/store"
 	"github.com/trellis-mesh/trellis/services/inventory/migrations"
 )
 
-// newStore is a store on a database of the test's own, and what it has published so far.
-func newStore(t *testing.T) (*Store, func() []event.Event) {
+func TestSQLiteConforms(t *testing.T) {
+	conformance(t, func(t *testing.T) *database.DB { return databasetest.New(t, nil) })
+}
+
+// opener gives a test an empty database. Where transactions can lose against each other, each is run once: the store lets none.
+type opener func(*testing.T) *database.DB
+
+// conformance is what the store does on every kind of database.
+func conformance(t *testing.T, open opener) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, lab)
+	}{
+		{"stock that nobody has set is zero", unsetStock},
+		{"stock is set, but not below what is reserved", setStock},
+		{"the database itself refuses more reserved than there is", refusedByTheDatabase},
+		{"a reservation is of all lines or of none", allOrNothing},
+		{"a reservation comes and goes with its stock", comesAndGoes},
+		{"a release that comes first is remembered", releaseFirst},
+		{"a transaction may promise again after an abort", promiseAgain},
+		{"a change is part of the transaction that is under way", joins},
+		{"who hears of an order at the same time waits for the other", sameOrder},
+		{"nothing is oversold when many reserve at once", manyAtOnce},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := open(t)
+			if err := database.Migrate(t.Context(), db, migrations.FS); err != nil {
+				t.Fatal(err)
+			}
+			c.test(t, lab{store.New(db), db})
+		})
+	}
+}
+
+// lab is a store, and the database below it.
+type lab struct {
+	*store.Store
+	db *database.DB
+}
+
+func (l lab) set(t *testing.T, product string, onHand int) {
 	t.Helper()
-	db := databasetest.New(t, migrations.FS)
-	if err := database.Migrate(t.Context(), db, outbox.Migrations()); err != nil {
+	if _, err := l.SetStock(t.Context(), product, onHand); err != nil {
 		t.Fatal(err)
-	}
-	published := &eventtest.Recorder{}
-	box, err := outbox.New(db, published, outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return New(db, box), func() []event.Event {
-		if err := box.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return published.Events()
 	}
 }
 
-func newItem(id string) Reservation {
-	return Reservation{ID: id, Name: "Ada", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
-}
-
-func TestGetGivesWhatWasCreated(t *testing.T) {
-	s, _ := newStore(t)
-	want := newItem("1")
-	if err := s.Create(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Get(t.Context(), "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Name != want.Name || !got.CreatedAt.Equal(want.CreatedAt) {
-		t.Errorf("got %+v, want %+v", got, want)
+// tell gives a reservation a message and expects the state after it.
+func (l lab) tell(t *testing.T, order string, m domain.Message, want domain.State, lines ...domain.Line) {
+	t.Helper()
+	if got, _, err := l.Handle(t.Context(), order, m, lines...); err != nil || got.State != want {
+		t.Fatalf("%s: %v and %v, want %s", m, got, err, want)
 	}
 }
 
-func TestGetOfAnUnknownID(t *testing.T) {
-	s, _ := newStore(t)
-	if _, err := s.Get(t.Context(), "1"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("error %v, want %v", err, ErrNotFound)
-	}
-}
-
-func TestListGoesOnAfterAnID(t *testing.T) {
-	s, _ := newStore(t)
-	for _, id := range []string{"3", "1", "4", "2"} {
-		if err := s.Create(t.Context(), newItem(id)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	reservations, err := s.List(t.Context(), "1", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, reservation := range reservations {
-		ids = append(ids, reservation.ID)
-	}
-	if want := []string{"2", "3"}; !slices.Equal(ids, want) {
-		t.Errorf("ids %v, want %v", ids, want)
-	}
-}
-
-func TestEventsArePublishedOnlyWithTheirReservation(t *testing.T) {
-	s, published := newStore(t)
-	create := func(id string) (event.Event, error) {
-		e, err := event.New("inventory.reserved.v1", id, map[string]string{"id": id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e, s.Create(t.Context(), newItem(id), e)
-	}
-	kept, err := create("1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := create("1"); err == nil {
-		t.Fatal("a second reservation of the same id was kept")
-	}
-	got := published()
-	if len(got) != 1 || got[0].ID() != kept.ID() {
-		t.Errorf("published %v, want only %v", got, kept)
+// expect compares a product's stock.
+func (l lab) expect(t *testing.T, product string, onHand, reserved int) {
+	t.Helper()
+	got, err := l.Stock(t.Context(), product)
+	if want := (domain.Stock{ProductID: product, OnHand: onHand, Reserved: reserved}); err != nil || got != want {
+		t.Errorf("stock %v and %v, want %v", got, err, want)
 	}
 }
