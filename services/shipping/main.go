@@ -21,8 +21,8 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	shipments := store.New(deps.database, deps.outbox)
+	shipments := store.New(deps.database)
 	api.Register(s.Router(), http.New(http.Deps{Store: shipments}))
-	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	subscribe(s, consumer.New(consumer.Deps{Inbox: deps.inbox, Outbox: deps.outbox, Store: shipments}))
 	return nil
 }

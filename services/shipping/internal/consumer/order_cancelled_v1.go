@@ -7,17 +7,20 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
 
-// OrderCancelledV1 takes note of order.cancelled.v1: what follows from it is to be written.
+// OrderCancelledV1 cancels the shipment of an order that is given up. It was not announced, so nobody needs to be told.
 func (c *Consumer) OrderCancelledV1(ctx context.Context, e event.Event) error {
-	received, err := event.Decode[api.OrderCancelledV1](e)
+	order, err := event.Decode[api.OrderCancelledV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
+	if order.ID == "" {
+		return noOrder(e)
+	}
+	return c.Inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
+		_, _, err := c.Store.Handle(ctx, order.ID, domain.Cancel, domain.Parcel{})
+		return forAPerson(err)
 	})
 }

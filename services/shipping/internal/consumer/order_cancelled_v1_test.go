@@ -1,38 +1,44 @@
-package consumer
+package consumer_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
-	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
 
-func TestOrderCancelledV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", api.OrderCancelledV1{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	for range 2 {
-		if err := c.OrderCancelledV1(t.Context(), e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := strings.Count(log.String(), api.OrderCancelledV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
+func TestACancelledOrderIsNotShipped(t *testing.T) {
+	for name, before := range map[string][]domain.Message{
+		"nothing was arranged": nil, "arranged": {domain.Arrange}, "promised": {domain.Promise}, "committed": {domain.Promise, domain.Commit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, e := newLab(t), cancelled(t, "1")
+			for _, m := range before {
+				l.say(t, "1", m)
+			}
+			for _, again := range []event.Event{e, e, cancelled(t, "1")} {
+				if err := l.handle(t.Context(), again); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if shipment := l.say(t, "1", domain.Cancel); shipment.State != domain.Cancelled {
+				t.Errorf("%v", shipment)
+			}
+			if told := l.told(t); len(told) != 0 {
+				t.Errorf("told %v", told)
+			}
+		})
 	}
 }
 
-func TestOrderCancelledV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", []int{1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	if err := c.OrderCancelledV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
+func TestAnOrderThatIsCompletedAndCancelledIsForAPersonToSee(t *testing.T) {
+	for _, events := range [][]event.Event{{completed(t, "1"), cancelled(t, "1")}, {cancelled(t, "1"), completed(t, "1")}} {
+		l := newLab(t)
+		if err := l.handle(t.Context(), events[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.handle(t.Context(), events[1]); !event.IsPermanent(err) {
+			t.Errorf("%s after %s: error %v, want a permanent one", events[1].Type(), events[0].Type(), err)
+		}
 	}
 }

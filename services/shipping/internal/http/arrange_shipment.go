@@ -3,11 +3,19 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
 
-// ArrangeShipment is to be written: PUT /v1/shipments/{orderId}.
-func (h *Handler) ArrangeShipment(_ context.Context, _ api.ArrangeShipmentRequestObject) (api.ArrangeShipmentResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation arrangeShipment is not written yet.")
+// ArrangeShipment arranges the shipment of an order. It is confirmed, and told of, when the order is completed.
+func (h *Handler) ArrangeShipment(ctx context.Context, request api.ArrangeShipmentRequestObject) (api.ArrangeShipmentResponseObject, error) {
+	parcel := domain.Parcel{CustomerID: request.Body.CustomerID, Lines: linesOf(request.Body.Items)}
+	if request.Body.Address != nil {
+		parcel.Address = *request.Body.Address
+	}
+	shipment, _, err := h.Store.Handle(ctx, request.OrderID, domain.Arrange, parcel)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.ArrangeShipment200JSONResponse(present(shipment)), nil
 }

@@ -3,11 +3,14 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
 
-// CancelShipment is to be written: DELETE /v1/shipments/{orderId}.
-func (h *Handler) CancelShipment(_ context.Context, _ api.CancelShipmentRequestObject) (api.CancelShipmentResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation cancelShipment is not written yet.")
+// CancelShipment cancels the shipment of an order, or one that is yet to be arranged.
+func (h *Handler) CancelShipment(ctx context.Context, request api.CancelShipmentRequestObject) (api.CancelShipmentResponseObject, error) {
+	if _, _, err := h.Store.Handle(ctx, request.OrderID, domain.Withdraw, domain.Parcel{}); err != nil {
+		return nil, refusal(err)
+	}
+	return api.CancelShipment204Response{}, nil
 }

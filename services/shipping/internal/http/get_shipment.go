@@ -2,12 +2,21 @@ package http
 
 import (
 	"context"
+	"errors"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/store"
 )
 
-// GetShipment is to be written: GET /v1/shipments/{orderId}.
-func (h *Handler) GetShipment(_ context.Context, _ api.GetShipmentRequestObject) (api.GetShipmentResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getShipment is not written yet.")
+// GetShipment gives the shipment of an order.
+func (h *Handler) GetShipment(ctx context.Context, request api.GetShipmentRequestObject) (api.GetShipmentResponseObject, error) {
+	shipment, err := h.Store.Get(ctx, request.OrderID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, problem.NotFound("shipment_not_found", "There is no shipment of such an order.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return api.GetShipment200JSONResponse(present(shipment)), nil
 }

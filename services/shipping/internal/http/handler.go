@@ -3,20 +3,15 @@ package http
 
 import (
 	"context"
-	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
-	"github.com/trellis-mesh/trellis/services/shipping/internal/store"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
 
-// Store keeps shipments. It gives store.ErrNotFound for an id that it does not know.
+// Store keeps shipments. Get gives store.ErrNotFound for an order that has none.
 type Store interface {
-	Create(ctx context.Context, shipment store.Shipment, events ...event.Event) error
-	Get(ctx context.Context, id string) (store.Shipment, error)
-	List(ctx context.Context, after string, limit int) ([]store.Shipment, error)
+	Get(ctx context.Context, orderID string) (domain.Shipment, error)
+	Handle(ctx context.Context, orderID string, m domain.Message, parcel domain.Parcel) (domain.Shipment, bool, error)
 }
 
 // Deps are what a Handler works with.
@@ -27,17 +22,11 @@ type Deps struct {
 // Handler answers the operations of the contract.
 type Handler struct {
 	Deps
-
-	now   func() time.Time
-	newID func() string
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+	return &Handler{Deps: deps}
 }
-
-// newID gives ids that sort by the time they were made at, as the pages of a list need it.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,103 +1,168 @@
-package store
+package store_test
 
 import (
+	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/uptrace/bun"
+
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
-	"github.com/trellis-mesh/trellis/chassis/event"
-	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
-	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/store"
 	"github.com/trellis-mesh/trellis/services/shipping/migrations"
 )
 
-// newStore is a store on a database of the test's own, and what it has published so far.
-func newStore(t *testing.T) (*Store, func() []event.Event) {
+func TestSQLiteConforms(t *testing.T) {
+	conformance(t, func(t *testing.T) *database.DB { return databasetest.New(t, nil) })
+}
+
+// opener gives a test an empty database. Where transactions can lose against each other, each is run once: the store lets none.
+type opener func(*testing.T) *database.DB
+
+// conformance is what the store does on every kind of database.
+func conformance(t *testing.T, open opener) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, lab)
+	}{
+		{"a shipment is given as it was arranged", arranged},
+		{"what is not arranged is not found", notFound},
+		{"a cancellation that comes first is remembered", cancelFirst},
+		{"a transaction may promise again after an abort", promiseAgain},
+		{"a change is part of the transaction that is under way", joins},
+		{"who hears of an order at the same time waits for the other", sameOrder},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := open(t)
+			if err := database.Migrate(t.Context(), db, migrations.FS); err != nil {
+				t.Fatal(err)
+			}
+			c.test(t, lab{store.New(db), db})
+		})
+	}
+}
+
+// lab is a store, and the database below it.
+type lab struct {
+	*store.Store
+	db *database.DB
+}
+
+var parcel = domain.Parcel{CustomerID: "ada", Address: "Main Street 1", Lines: []domain.Line{{ProductID: "tea", Quantity: 2}}}
+
+// tell gives a shipment a message and expects the state after it.
+func (l lab) tell(t *testing.T, order string, m domain.Message, want domain.State) domain.Shipment {
 	t.Helper()
-	db := databasetest.New(t, migrations.FS)
-	if err := database.Migrate(t.Context(), db, outbox.Migrations()); err != nil {
-		t.Fatal(err)
+	got, _, err := l.Handle(t.Context(), order, m, parcel)
+	if err != nil || got.State != want {
+		t.Fatalf("%s: %v and %v, want %s", m, got, err, want)
 	}
-	published := &eventtest.Recorder{}
-	box, err := outbox.New(db, published, outbox.Options{})
-	if err != nil {
-		t.Fatal(err)
+	return got
+}
+
+func arranged(t *testing.T, l lab) {
+	first := l.tell(t, "1", domain.Arrange, domain.Arranged)
+	want := domain.Shipment{OrderID: "1", State: domain.Arranged, Parcel: parcel}
+	if diff := cmp.Diff(want, first, cmpopts.IgnoreFields(want, "ID", "CreatedAt")); diff != "" {
+		t.Error(diff)
 	}
-	return New(db, box), func() []event.Event {
-		if err := box.Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return published.Events()
+	if first.ID == "" || time.Since(first.CreatedAt) > time.Minute {
+		t.Errorf("arranged %v", first)
+	}
+	if again, changed, err := l.Handle(t.Context(), "1", domain.Arrange, parcel); err != nil || changed || again.ID != first.ID {
+		t.Errorf("again: %v, changed %v and %v", again, changed, err)
+	}
+	got, err := l.Get(t.Context(), "1")
+	if diff := cmp.Diff(first, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	l.tell(t, "1", domain.Cancel, domain.Cancelled)
+	first.State = domain.Cancelled
+	got, err = l.Get(t.Context(), "1")
+	if diff := cmp.Diff(first, got); err != nil || diff != "" {
+		t.Errorf("cancelled: %v %s", err, diff)
 	}
 }
 
-func newItem(id string) Shipment {
-	return Shipment{ID: id, Name: "Ada", CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)}
-}
-
-func TestGetGivesWhatWasCreated(t *testing.T) {
-	s, _ := newStore(t)
-	want := newItem("1")
-	if err := s.Create(t.Context(), want); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Get(t.Context(), "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Name != want.Name || !got.CreatedAt.Equal(want.CreatedAt) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
-func TestGetOfAnUnknownID(t *testing.T) {
-	s, _ := newStore(t)
-	if _, err := s.Get(t.Context(), "1"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("error %v, want %v", err, ErrNotFound)
-	}
-}
-
-func TestListGoesOnAfterAnID(t *testing.T) {
-	s, _ := newStore(t)
-	for _, id := range []string{"3", "1", "4", "2"} {
-		if err := s.Create(t.Context(), newItem(id)); err != nil {
-			t.Fatal(err)
+func notFound(t *testing.T, l lab) {
+	l.tell(t, "promised", domain.Promise, domain.Promised)
+	l.tell(t, "aborted", domain.Promise, domain.Promised)
+	l.tell(t, "aborted", domain.Abort, domain.Absent)
+	l.tell(t, "never", domain.Withdraw, domain.Cancelled)
+	for _, order := range []string{"unknown", "promised", "aborted", "never"} {
+		if got, err := l.Get(t.Context(), order); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: %v and %v, want %v", order, got, err, store.ErrNotFound)
 		}
 	}
-	shipments, err := s.List(t.Context(), "1", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, shipment := range shipments {
-		ids = append(ids, shipment.ID)
-	}
-	if want := []string{"2", "3"}; !slices.Equal(ids, want) {
-		t.Errorf("ids %v, want %v", ids, want)
+}
+
+func cancelFirst(t *testing.T, l lab) {
+	for order, m := range map[string]domain.Message{"1": domain.Withdraw, "2": domain.Cancel} {
+		l.tell(t, order, m, domain.Cancelled)
+		if got, _, err := l.Handle(t.Context(), order, domain.Arrange, parcel); !errors.Is(err, domain.ErrCancelled) {
+			t.Errorf("%s: %v and %v, want %v", m, got, err, domain.ErrCancelled)
+		}
 	}
 }
 
-func TestEventsArePublishedOnlyWithTheirShipment(t *testing.T) {
-	s, published := newStore(t)
-	create := func(id string) (event.Event, error) {
-		e, err := event.New("shipment.created.v1", id, map[string]string{"id": id})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return e, s.Create(t.Context(), newItem(id), e)
+func promiseAgain(t *testing.T, l lab) {
+	first := l.tell(t, "1", domain.Promise, domain.Promised)
+	l.tell(t, "1", domain.Abort, domain.Absent)
+	second := l.tell(t, "1", domain.Promise, domain.Promised)
+	l.tell(t, "1", domain.Commit, domain.Arranged)
+	if got, err := l.Get(t.Context(), "1"); err != nil || got.ID != second.ID || got.ID == first.ID {
+		t.Errorf("%v and %v, want id %s", got, err, second.ID)
 	}
-	kept, err := create("1")
-	if err != nil {
+}
+
+func joins(t *testing.T, l lab) {
+	undo := errors.New("undo")
+	err := l.db.InTx(t.Context(), func(ctx context.Context, _ bun.Tx) error {
+		if _, _, err := l.Handle(ctx, "1", domain.Arrange, parcel); err != nil {
+			return err
+		}
+		return undo
+	})
+	if !errors.Is(err, undo) {
 		t.Fatal(err)
 	}
-	if _, err := create("1"); err == nil {
-		t.Fatal("a second shipment of the same id was kept")
+	if got, err := l.Get(t.Context(), "1"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%v and %v, want %v", got, err, store.ErrNotFound)
 	}
-	got := published()
-	if len(got) != 1 || got[0].ID() != kept.ID() {
-		t.Errorf("published %v, want only %v", got, kept)
+}
+
+func sameOrder(t *testing.T, l lab) {
+	told := []domain.Message{domain.Complete, domain.Arrange, domain.Complete, domain.Arrange, domain.Complete}
+	for order := range 20 {
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		start, ids, confirmed := make(chan struct{}), map[string]bool{}, 0
+		for _, m := range told {
+			group.Go(func() {
+				<-start
+				got, changed, err := l.Handle(t.Context(), fmt.Sprint(order), m, parcel)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Errorf("order %d: %s: %v", order, m, err)
+				}
+				ids[got.ID] = true
+				if m == domain.Complete && changed {
+					confirmed++
+				}
+			})
+		}
+		close(start)
+		group.Wait()
+		if len(ids) != 1 || confirmed != 1 {
+			t.Errorf("order %d: %d shipments, %d times confirmed", order, len(ids), confirmed)
+		}
 	}
 }
