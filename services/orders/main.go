@@ -23,6 +23,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	}
 	orders := store.New(deps.database, deps.outbox)
 	api.Register(s.Router(), http.New(http.Deps{Store: orders, Clients: deps.clients}))
-	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	subscribe(s, consumer.New(deps.inbox, deps.outbox, s.Log()))
 	return nil
 }

@@ -9,11 +9,12 @@ import (
 
 // Consumer handles events. Each may be delivered more than once; the inbox makes their effects happen once.
 type Consumer struct {
-	inbox *outbox.Inbox
-	log   *slog.Logger
+	inbox  *outbox.Inbox
+	outbox *outbox.Outbox
+	log    *slog.Logger
 }
 
-// New makes a consumer.
-func New(inbox *outbox.Inbox, log *slog.Logger) *Consumer {
-	return &Consumer{inbox: inbox, log: log}
+// New makes a consumer, whose own events leave through the outbox.
+func New(inbox *outbox.Inbox, outbox *outbox.Outbox, log *slog.Logger) *Consumer {
+	return &Consumer{inbox: inbox, outbox: outbox, log: log}
 }

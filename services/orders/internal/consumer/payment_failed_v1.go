@@ -3,20 +3,15 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 )
 
-// PaymentFailedV1 takes note of payment.failed.v1: what follows from it is to be written.
+// PaymentFailedV1 cancels the order that could not be paid.
 func (c *Consumer) PaymentFailedV1(ctx context.Context, e event.Event) error {
-	if _, err := event.Decode[api.PaymentFailedV1](e); err != nil {
+	payment, err := event.Decode[api.PaymentFailedV1](e)
+	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", e.Subject())
-		return nil
-	})
+	return c.cancel(ctx, e, payment.OrderID, payment.Reason)
 }

@@ -19,7 +19,7 @@ func userCreated(t *testing.T, payload any) event.Event {
 }
 
 func TestUserCreatedV1TakesEffectOnce(t *testing.T) {
-	c, kept := newConsumer(t)
+	c, kept, _ := newConsumer(t)
 	e := userCreated(t, api.UserCreatedV1{ID: "1", Name: "Ada"})
 	if err := c.UserCreatedV1(t.Context(), e); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestUserCreatedV1TakesEffectOnce(t *testing.T) {
 }
 
 func TestUserCreatedV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
+	c, _, _ := newConsumer(t)
 	if err := c.UserCreatedV1(t.Context(), userCreated(t, []int{1})); err == nil {
 		t.Error("a list was taken for the payload")
 	}

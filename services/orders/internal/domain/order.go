@@ -16,11 +16,15 @@ var (
 	ErrQuantity = errors.New("the quantity must be at least 1")
 )
 
-// Status is how far an order has come.
+// Status is how far an order has come. An order is settled when it is completed or cancelled, and stays so.
 type Status string
 
-// Created is an order that was taken and nothing more.
-const Created Status = "created"
+// What an order can be.
+const (
+	Confirmed Status = "confirmed" // placed; whether there is stock, and whether it can be paid, is not known yet
+	Completed Status = "completed" // its stock is there and it is paid
+	Cancelled Status = "cancelled" // one of both is not so
+)
 
 // Customer is who ordered, under the name of that time.
 type Customer struct {
@@ -37,18 +41,26 @@ type Item struct {
 // Subtotal is the price of all pieces.
 func (i Item) Subtotal() (money.Money, error) { return i.UnitPrice.Times(i.Quantity) }
 
+// Terms are how an order is paid, and where it is sent; without an address, where the customer is known to be.
+type Terms struct {
+	PaymentMethod, ShippingAddress string
+}
+
 // Order is what a customer ordered.
 type Order struct {
 	ID        string
 	Customer  Customer
 	Status    Status
+	Reason    string // why it was cancelled
 	Items     []Item
 	Total     money.Money
+	Terms     Terms
 	CreatedAt time.Time
+	SettledAt time.Time // zero before it is settled
 }
 
 // NewOrder takes an order. Its items are in one currency.
-func NewOrder(id string, customer Customer, items []Item, at time.Time) (Order, error) {
+func NewOrder(id string, customer Customer, items []Item, terms Terms, at time.Time) (Order, error) {
 	if len(items) == 0 {
 		return Order{}, ErrEmpty
 	}
@@ -65,5 +77,20 @@ func NewOrder(id string, customer Customer, items []Item, at time.Time) (Order, 
 			return Order{}, fmt.Errorf("item %d: %w", n, err)
 		}
 	}
-	return Order{ID: id, Customer: customer, Status: Created, Items: items, Total: total, CreatedAt: at}, nil
+	return Order{ID: id, Customer: customer, Status: Confirmed, Items: items, Total: total, Terms: terms, CreatedAt: at}, nil
+}
+
+// Complete says that the order is paid and its stock is there. It reports whether that is new: of a settled order it is not, and
+// who has charged or reserved for a cancelled one gives it back by the event that told of it.
+func (o *Order) Complete(at time.Time) bool { return o.settle(Completed, "", at) }
+
+// Cancel says why the order will not be fulfilled. It reports whether that is new: a settled order stays as it is.
+func (o *Order) Cancel(reason string, at time.Time) bool { return o.settle(Cancelled, reason, at) }
+
+func (o *Order) settle(status Status, reason string, at time.Time) bool {
+	if o.Status != Confirmed {
+		return false
+	}
+	o.Status, o.Reason, o.SettledAt = status, reason, at
+	return true
 }

@@ -17,6 +17,7 @@ import (
 type Store interface {
 	Create(ctx context.Context, order domain.Order, events ...event.Event) error
 	Get(ctx context.Context, id string) (domain.Order, error)
+	List(ctx context.Context, customer string, limit int) ([]domain.Order, error)
 	Customer(ctx context.Context, id string) (domain.Customer, error)
 }
 
@@ -53,6 +54,10 @@ func present(order domain.Order) (api.Order, error) {
 		Items:     make([]api.Item, len(order.Items)),
 		Total:     presentMoney(order.Total),
 		CreatedAt: order.CreatedAt,
+		Reason:    optional(order.Reason),
+
+		PaymentMethod:   optional(order.Terms.PaymentMethod),
+		ShippingAddress: optional(order.Terms.ShippingAddress),
 	}
 	for i, item := range order.Items {
 		subtotal, err := item.Subtotal()
@@ -69,4 +74,12 @@ func present(order domain.Order) (api.Order, error) {
 
 func presentMoney(m money.Money) api.Money {
 	return api.Money{Amount: m.Amount(), Currency: m.Currency()}
+}
+
+// optional is a text, or nothing when it is empty.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }

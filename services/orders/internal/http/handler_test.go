@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,16 @@ func (f *fakeStore) Get(_ context.Context, id string) (domain.Order, error) {
 	return domain.Order{}, cmp.Or(f.err, store.ErrNotFound)
 }
 
+func (f *fakeStore) List(_ context.Context, customer string, limit int) ([]domain.Order, error) {
+	var found []domain.Order
+	for _, order := range slices.Backward(f.orders) {
+		if order.Customer.ID == customer && len(found) < limit {
+			found = append(found, order)
+		}
+	}
+	return found, f.err
+}
+
 func (f *fakeStore) Customer(_ context.Context, id string) (domain.Customer, error) {
 	for _, customer := range f.customers {
 		if customer.ID == id {
@@ -142,7 +153,7 @@ func TestCreatedOrderCanBeGot(t *testing.T) {
 	if want := (api.Money{Amount: "27.97", Currency: "EUR"}); created.Total != want {
 		t.Errorf("total %v, want %v", created.Total, want)
 	}
-	if created.ID == "" || created.Status != api.Created || created.Customer != (api.Customer{ID: "ada", Name: "Ada"}) {
+	if created.ID == "" || created.Status != api.Confirmed || created.Customer != (api.Customer{ID: "ada", Name: "Ada"}) {
 		t.Errorf("created %+v", created)
 	}
 	call(t, h, "GET", "/v1/orders/"+created.ID, "", http.StatusOK, &got)
@@ -164,6 +175,9 @@ func TestCreateOrderAnnouncesIt(t *testing.T) {
 	told, err := event.Decode[api.OrderCreatedV1](kept.events[0])
 	if err != nil {
 		t.Fatal(err)
+	}
+	if told.PaymentMethod == nil || *told.PaymentMethod != "invoice" || told.Fulfilment == nil || *told.Fulfilment != "choreography" {
+		t.Errorf("told %+v", told)
 	}
 	if told.CustomerID != "ada" || told.Total.Amount != "27.97" || len(told.Items) != 2 || told.Items[0].Quantity != 2 {
 		t.Errorf("told %+v", told)
@@ -247,5 +261,41 @@ func TestGetOrderTellsNothingOfAFailingStore(t *testing.T) {
 	call(t, h, "GET", "/v1/orders/1", "", http.StatusInternalServerError, &failed)
 	if strings.Contains(failed.Detail, "secret") {
 		t.Errorf("detail %q", failed.Detail)
+	}
+}
+
+func TestOrderIsPlacedOnItsTerms(t *testing.T) {
+	kept := &fakeStore{}
+	h := serve(t, Deps{Store: kept, Clients: shop()})
+	var created api.Order
+	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}], "paymentMethod": "m1", "shippingAddress": "Main Street 1"}`,
+		http.StatusCreated, &created)
+	if created.PaymentMethod == nil || *created.PaymentMethod != "m1" || created.ShippingAddress == nil || *created.ShippingAddress != "Main Street 1" {
+		t.Errorf("created %+v", created)
+	}
+	told, err := event.Decode[api.OrderCreatedV1](kept.events[0])
+	if err != nil || told.PaymentMethod == nil || *told.PaymentMethod != "m1" {
+		t.Errorf("told %+v and %v", told, err)
+	}
+}
+
+func TestListOrdersGivesTheLatestOfACustomer(t *testing.T) {
+	h := serve(t, Deps{Store: &fakeStore{}, Clients: shop()})
+	var first, second, other api.Order
+	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &first)
+	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &second)
+	call(t, h, "POST", "/v1/orders", strings.Replace(teaForTwo, "ada", "eve", 1), http.StatusCreated, &other)
+	for query, want := range map[string][]string{
+		"customerId=ada": {second.ID, first.ID}, "customerId=ada&limit=1": {second.ID}, "customerId=eve": {other.ID}, "customerId=mallory": {},
+	} {
+		var got api.OrderList
+		call(t, h, "GET", "/v1/orders?"+query, "", http.StatusOK, &got)
+		ids := []string{}
+		for _, order := range got.Items {
+			ids = append(ids, order.ID)
+		}
+		if diff := gocmp.Diff(want, ids); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
 	}
 }

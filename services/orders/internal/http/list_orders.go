@@ -3,11 +3,24 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 )
 
-// ListOrders is to be written: GET /v1/orders.
-func (h *Handler) ListOrders(_ context.Context, _ api.ListOrdersRequestObject) (api.ListOrdersResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation listOrders is not written yet.")
+// ListOrders gives the orders of a customer, the latest first.
+func (h *Handler) ListOrders(ctx context.Context, request api.ListOrdersRequestObject) (api.ListOrdersResponseObject, error) {
+	limit := 50 // as the contract says
+	if request.Params.Limit != nil {
+		limit = *request.Params.Limit
+	}
+	orders, err := h.Store.List(ctx, request.Params.CustomerID, limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := api.OrderList{Items: make([]api.Order, len(orders))}
+	for i, order := range orders {
+		if answer.Items[i], err = present(order); err != nil {
+			return nil, err
+		}
+	}
+	return api.ListOrders200JSONResponse(answer), nil
 }

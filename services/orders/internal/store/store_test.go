@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,7 +57,7 @@ func newOrder(t *testing.T, id string) domain.Order {
 	order, err := domain.NewOrder(id, domain.Customer{ID: "c", Name: "Ada"}, []domain.Item{
 		{ProductID: "p1", Name: "Tea", Quantity: 2, UnitPrice: prices[0]},
 		{ProductID: "p2", Name: "Sugar", Quantity: 1, UnitPrice: prices[1]},
-	}, time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC))
+	}, domain.Terms{PaymentMethod: "m1", ShippingAddress: "Main Street 1"}, time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,5 +122,99 @@ func TestCustomerIsWhatTheLastEventTold(t *testing.T) {
 		if got, err := s.Customer(t.Context(), "c"); err != nil || got != want {
 			t.Errorf("got %v and %v, want %v", got, err, want)
 		}
+	}
+}
+
+func TestOrderIsSettledOnceByWhoeverComesFirst(t *testing.T) {
+	s, _ := newStore(t)
+	if err := s.Create(t.Context(), newOrder(t, "1")); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC)
+	changes := []func(*domain.Order) bool{
+		func(o *domain.Order) bool { return o.Complete(at) },
+		func(o *domain.Order) bool { return o.Cancel("no stock", at) },
+	}
+	var settled atomic.Int32
+	var last sync.Map
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			err := s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+				order, isNew, err := Settle(ctx, tx, "1", changes[i%2])
+				if isNew {
+					settled.Add(1)
+				}
+				last.Store(order.Status, true)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	got, err := s.Get(t.Context(), "1")
+	if err != nil || settled.Load() != 1 || got.Status == domain.Confirmed || !got.SettledAt.Equal(at) {
+		t.Errorf("settled %d times, to %+v, %v", settled.Load(), got, err)
+	}
+	last.Range(func(status, _ any) bool {
+		if status != got.Status {
+			t.Errorf("somebody was told %v, and the order is %s", status, got.Status)
+		}
+		return true
+	})
+	err = s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, _, err := Settle(ctx, tx, "2", changes[0])
+		return err
+	})
+	if !errors.Is(err, ErrNotFound) {
+		t.Errorf("an unknown order: %v, want %v", err, ErrNotFound)
+	}
+}
+
+func TestOrderOfAProgramOfBeforeCanBeSettled(t *testing.T) {
+	s, _ := newStore(t)
+	if err := s.Create(t.Context(), newOrder(t, "1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.NewUpdate().Table("orders").Set("status = ?", "created").Where("id = ?", "1").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), "1"); err != nil || got.Status != domain.Confirmed {
+		t.Errorf("status %s, %v", got.Status, err)
+	}
+	err := s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, settled, err := Settle(ctx, tx, "1", func(o *domain.Order) bool { return o.Complete(time.Now()) })
+		if !settled {
+			t.Error("it is not settled")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListGivesTheLatestOfACustomer(t *testing.T) {
+	s, _ := newStore(t)
+	var want []domain.Order
+	for _, id := range []string{"3", "2", "1"} {
+		order := newOrder(t, id)
+		order.CreatedAt = order.CreatedAt.Add(time.Duration(id[0]) * time.Minute)
+		want = append(want, order)
+		if err := s.Create(t.Context(), order); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.List(t.Context(), "c", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[:2], got); diff != "" {
+		t.Error(diff)
+	}
+	if none, err := s.List(t.Context(), "d", 2); err != nil || len(none) != 0 {
+		t.Errorf("of another customer, %v, %v", none, err)
 	}
 }
