@@ -84,6 +84,16 @@ func (o *operations) prepare(id, method, route string) *operation {
 	}
 }
 
+// Serves tells whether the contract has an operation of this id.
+func (s *Server) Serves(operationID string) bool {
+	for _, op := range *s.operations.known.Load() {
+		if op.id == operationID && op.route != op.id {
+			return true
+		}
+	}
+	return false
+}
+
 // unmatched is the operation of requests that no route matches.
 const unmatched = "unmatched"
 
