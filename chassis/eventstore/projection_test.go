@@ -71,7 +71,8 @@ func lateCommit(t *testing.T, db *database.DB) {
 // severalReplicas has writers, of whom some roll back, and three projectors at once.
 func severalReplicas(t *testing.T, db *database.DB) {
 	execute(t, db, balancesTable)
-	store := newStore(t, db)
+	registry := prometheus.NewRegistry()
+	store := newStore(t, db, func(o *eventstore.Options) { o.Registry = registry })
 	var stops []func()
 	var last *eventstore.Projector
 	for range 3 {
@@ -116,6 +117,9 @@ func severalReplicas(t *testing.T, db *database.DB) {
 	}
 	if events != want || sum != want {
 		t.Errorf("%d events handled with a sum of %d, want %d", events, sum, want)
+	}
+	if n, err := testutil.GatherAndCount(registry, "eventstore_projection_failures_total"); err != nil || n != 0 {
+		t.Errorf("replicas were in each other's way: %d, %v", n, err) // balances refuses an event that comes again
 	}
 }
 

@@ -94,6 +94,13 @@ func snapshotIgnored(t *testing.T, db *database.DB) {
 	if a, version, err := accounts.Get(t.Context(), "1"); err != nil || a.Balance != 8 || version != 8 {
 		t.Errorf("of lost events: %+v at version %d, %v", a, version, err)
 	}
+	mustAppend(t, store, "account-1", 8, deposited{100}, deposited{100})
+	if a, version, err := newAccounts(t, store).Get(t.Context(), "1"); err != nil || a.Balance != 208 || version != 10 {
+		t.Fatalf("without snapshots: %+v at version %d, %v", a, version, err)
+	}
+	if a, version, err := accounts.Get(t.Context(), "1"); err != nil || a.Balance != 208 || version != 10 {
+		t.Errorf("of other events: %+v at version %d, %v", a, version, err)
+	}
 }
 
 func ignoredSnapshots(t *testing.T, registry *prometheus.Registry) float64 {
