@@ -64,9 +64,6 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 	@set -e; for module in $(MODULES); do echo "golangci-lint: $$module"; (cd $$module && $(LINT) run ./...); done
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" $$unformatted; exit 1; fi
-	$(GO) vet ./...
-	$(GO) vet -tags real ./...
-	$(GO) vet -tags kind ./...
 	$(GO) run ./cmd/scaffold check
 	$(GO) test ./test/docs -run 'TestDocuments'
 	cd tools && $(GO) run ./licences -tests ../mesh/proof .. ../bench

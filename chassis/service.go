@@ -83,7 +83,8 @@ func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Se
 func (s *Service) buildServers() (err error) {
 	o := httpserver.Options{
 		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, Authorize: s.tokens.authorize, RequestTimeout: s.spec.Timeout,
-		Telemetry: s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
+		TrustedProxies: s.settings.HTTP.Proxies,
+		Telemetry:      s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
 	}
 	if s.api, err = httpserver.New(o); err != nil {
 		return fmt.Errorf("build the API server: %w", err)

@@ -9,7 +9,8 @@ import (
 // Service holds the keys that every service has. The tags are the whole documentation of each: key, default, meaning.
 type Service struct {
 	HTTP struct {
-		Addr string `config:"addr" default:":8080" doc:"where the API listens"`
+		Addr    string   `config:"addr" default:":8080" doc:"where the API listens"`
+		Proxies []string `config:"proxies" doc:"networks of the proxies in front, whose X-Forwarded-For is believed, separated by commas"`
 	} `config:"http"`
 	Admin struct {
 		Addr string `config:"addr" default:":9090" doc:"where metrics, health, profiles and faults are served"`

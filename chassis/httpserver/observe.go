@@ -42,6 +42,7 @@ func (s *Server) begin(c *gin.Context) *request {
 		ids:     takeIDs(c.Request.Header, s.opt.NewID),
 		op:      op,
 		header:  c.Request.Header,
+		remote:  c.Request.RemoteAddr,
 		start:   now,
 	}
 	answer := c.Writer.Header()

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type operation struct {
 	slow bool
 	// security is what a request must show, one alternative of scopes; nil when anybody may.
 	security [][]string
+	// proxies are those whose X-Forwarded-For is believed.
+	proxies []netip.Prefix
 	// contract is what a request must look like; nil when nothing has to be checked.
 	contract *contractOperation
 
@@ -52,13 +55,14 @@ type routeKey struct{ method, path string }
 // changed, so that reading it needs no lock; routes that are not in the contract are added when they are first used.
 type operations struct {
 	opt     Options
+	proxies []netip.Prefix
 	metrics *metrics
 	known   atomic.Pointer[map[routeKey]*operation]
 	adding  sync.Mutex
 }
 
 func newOperations(opt Options, contract []*contractOperation, m *metrics) *operations {
-	o := &operations{opt: opt, metrics: m}
+	o := &operations{opt: opt, proxies: parseProxies(opt.TrustedProxies), metrics: m}
 	known := make(map[routeKey]*operation, len(contract))
 	for _, c := range contract {
 		op := o.prepare(c.id, c.method, c.route)
@@ -78,10 +82,20 @@ func newOperations(opt Options, contract []*contractOperation, m *metrics) *oper
 func (o *operations) prepare(id, method, route string) *operation {
 	return &operation{
 		id: id, method: method, route: route,
-		timeout: o.opt.RequestTimeout, bodyLimit: o.opt.BodyLimit,
+		timeout: o.opt.RequestTimeout, bodyLimit: o.opt.BodyLimit, proxies: o.proxies,
 		span:     newSpanStart(method, route),
 		duration: o.metrics.duration.WithLabelValues(id, method),
 	}
+}
+
+// Serves tells whether the contract has an operation of this id.
+func (s *Server) Serves(operationID string) bool {
+	for _, op := range *s.operations.known.Load() {
+		if op.id == operationID && op.route != op.id {
+			return true
+		}
+	}
+	return false
 }
 
 // unmatched is the operation of requests that no route matches.

@@ -21,6 +21,7 @@ type request struct {
 	ids             telemetry.IDs
 	op              *operation
 	header          http.Header
+	remote          string
 	start           time.Time
 	idHeader        [1]string // backs the X-Request-Id header of the answer
 

@@ -17,15 +17,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/trellis-mesh/trellis/internal/cli"
-	"github.com/trellis-mesh/trellis/internal/workspace"
+	"github.com/trellis-mesh/trellis/test/soak"
 )
 
+// program is the scaffold command.
+var program string
+
+// TestMain builds the command as its users get it. Only in soak runs is it built with the race detector, which makes each of its many
+// starts several times as slow: what the command does at the same time has tests of its own beside its code.
 func TestMain(m *testing.M) {
-	if workspace.CommitterMain(os.Args[1:]) {
-		return
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "scaffold-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	testscript.Main(m, map[string]func(){"scaffold": func() { os.Exit(cli.Main()) }})
+	defer func() { _ = os.RemoveAll(dir) }()
+	program = filepath.Join(dir, "scaffold")
+	args := []string{"build", "-o", program}
+	if raceDetector && os.Getenv(soak.Variable) != "" {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "../../cmd/scaffold")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the command: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }
 
 // TestScripts runs the command as a person does; each file in testdata/script is about one command.

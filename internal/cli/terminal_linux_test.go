@@ -52,10 +52,6 @@ func openTerminal(t *testing.T, dir string, env []string, args ...string) *termi
 	}
 	defer func() { _ = tty.Close() }()
 	term := &terminal{t: t, keys: keys, change: make(chan struct{}, 1)}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	term.cmd = &exec.Cmd{
 		Path: program, Args: append([]string{"scaffold"}, args...), Dir: dir, Env: append(os.Environ(), env...),
 		Stdin: tty, Stdout: tty, Stderr: tty, SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true},

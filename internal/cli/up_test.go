@@ -45,10 +45,6 @@ func shop(t *testing.T) string {
 // scaffold is the command, to be run in dir. Trimmed paths let all copies of the platform share the build cache.
 func scaffold(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := append(os.Environ(), "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
 	return &exec.Cmd{Path: program, Args: append([]string{"scaffold"}, args...), Dir: dir, Env: env}
 }

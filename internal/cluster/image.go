@@ -39,8 +39,43 @@ func (p *Platform) build(ctx context.Context, say sayer) (map[string]string, err
 }
 
 // buildImages makes an image of each program and gives their references by the names of the programs' folders. The tag is the
-// digest of what is in the image, so that a pod is replaced only when its program was changed.
+// digest of what is in the image, so that a pod is replaced only when its program was changed. An image that is there already,
+// and would come out the same, is not built again.
 func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string) (map[string]string, error) {
+	say("compile %d programs", len(folders))
+	recipes, err := p.recipes(ctx, folders)
+	if err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil, errors.New("no go command on the PATH: install Go, see `scaffold doctor`")
+		}
+		return nil, err
+	}
+	byFolder := p.remembered(ctx, recipes)
+	var missing []string
+	for _, folder := range folders {
+		if byFolder[folder] == "" {
+			missing = append(missing, folder)
+		}
+	}
+	if len(missing) > 0 {
+		made, err := p.ko(ctx, say, missing)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(byFolder, made)
+		if err := p.remember(recipes, made); err != nil {
+			return nil, err
+		}
+	}
+	images := map[string]string{}
+	for folder, image := range byFolder {
+		images[path.Base(folder)] = image
+	}
+	return images, nil
+}
+
+// ko builds images and gives their references by their programs' folders.
+func (p *Platform) ko(ctx context.Context, say sayer, folders []string) (map[string]string, error) {
 	base := p.BaseImage
 	if imageExists(ctx, base) && !strings.HasPrefix(base, localRegistry) {
 		// What is on this machine is not asked for elsewhere; ko looks here only for images of this registry.
@@ -64,30 +99,26 @@ func (p *Platform) buildImages(ctx context.Context, say sayer, folders []string)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = p.Root
-	cmd.Env = append(os.Environ(), "KO_DOCKER_REPO="+path.Join(platform.Registry, platform.Name), "KO_DEFAULTBASEIMAGE="+base,
-		// The commit is not part of the program: one that changes no code changes no image.
-		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -buildvcs=false"))
+	cmd.Env = append(os.Environ(), "KO_DOCKER_REPO="+path.Join(platform.Registry, platform.Name), "KO_DEFAULTBASEIMAGE="+base, goFlags())
 	var out bytes.Buffer
 	var complaint tail
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(&complaint, &sayLines{say: say})
-	say("compile %d programs", len(folders))
+	say("build %d images", len(folders))
 	if err := cmd.Run(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return nil, errors.New("no go command on the PATH: install Go, see `scaffold doctor`")
-		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, buildError(err, complaint.String(), p.BaseImage)
 	}
-	images := map[string]string{}
+	references := map[string]string{}
 	for line := range strings.Lines(out.String()) {
 		reference := strings.TrimSpace(line)
 		name, _, _ := strings.Cut(path.Base(reference), ":")
-		images[name] = reference
+		references[name] = reference
 	}
+	images := map[string]string{}
 	for _, folder := range folders {
-		if images[path.Base(folder)] == "" {
+		if images[folder] = references[path.Base(folder)]; images[folder] == "" {
 			return nil, fmt.Errorf("ko built no image of %s; it said:\n%s", folder, indent(complaint.String()))
 		}
 	}

@@ -426,8 +426,8 @@ func (k *kindCluster) obtain(ctx context.Context, image string, say sayer) error
 
 // otherImage says what to do about an image that cannot be pulled.
 func otherImage(part, variable string) string {
-	return fmt.Sprintf("Where there is no way to its registry, put it into this machine's Docker (`docker load`), set images.mirror in platform.yaml "+
-		"to a registry that has it, or take another: images.references.%s in platform.yaml, or %s", part, variable)
+	return fmt.Sprintf("Where there is no way to its registry, put it into this machine's Docker (`docker load`; it then goes by its tag, "+
+		"without a digest), set images.mirror in platform.yaml to a registry that has it, or take another: images.references.%s in platform.yaml, or %s", part, variable)
 }
 
 func imageExists(ctx context.Context, image string) bool {

@@ -10,7 +10,7 @@ const PlatformFile = "platform.yaml"
 
 // pinned are the versions that this release of the scaffolder was proven with.
 var pinned = map[string]string{
-	"kubernetes":   "1.34.2",
+	"kubernetes":   "1.34.11",
 	"istio":        "1.31.1",
 	"prometheus":   "3.16.0",
 	"alertmanager": "0.34.2",
@@ -59,6 +59,14 @@ func parsePlatform(file string, raw []byte) (*Platform, Problems) {
 	return p, nil
 }
 
+// nodeDigests are those of the nodes that the pinned release of kind published: an image of the same tag may be of another release.
+var nodeDigests = map[string]string{
+	"1.37.0":  "sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5",
+	"1.36.4":  "sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed",
+	"1.35.8":  "sha256:07b2536e30b803ed61d1677a79df6115f798ce64c80f9e22f6ed45afd09323c0",
+	"1.34.11": "sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d",
+}
+
 // images are the public places of the images, without what pins them: the part of versions that does, and what comes before it.
 var images = map[string]struct{ name, version, prefix string }{
 	"node":         {"docker.io/kindest/node", "kubernetes", "v"},
@@ -87,6 +95,9 @@ func (p *Platform) Image(part string) (string, error) {
 	reference := image.name
 	if image.version != "" {
 		reference += ":" + image.prefix + p.Versions[image.version]
+	}
+	if digest := nodeDigests[p.Versions[image.version]]; part == "node" && digest != "" {
+		reference += "@" + digest
 	}
 	if p.Images.Mirror != "" {
 		reference = p.Images.Mirror + "/" + reference

@@ -1,0 +1,18 @@
+//go:build real
+
+package idempotency_test
+
+import (
+	"testing"
+
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/test/real"
+)
+
+func TestPostgresConforms(t *testing.T) {
+	conformance(t, func(t *testing.T) *database.DB { return openURL(t, real.Postgres(t)) })
+}
+
+func TestOneEffectOnPostgresWhenProcessesAreKilled(t *testing.T) {
+	crash(t, func(t *testing.T) string { return real.Postgres(t) })
+}
