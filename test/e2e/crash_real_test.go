@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/internal/local"
+	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/test/real"
 	"github.com/trellis-mesh/trellis/test/soak"
 )
@@ -29,7 +31,7 @@ import (
 // again. In the end each order in the database was told of, and took effect once.
 func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 	broker := real.NewKafka(t)
-	urls := map[string]string{"orders": real.Postgres(t), "users": real.Postgres(t), "catalog": real.Postgres(t)}
+	urls := databases(t)
 	p := start(t, local.Options{Kafka: broker.Brokers(), Database: func(service string) string { return urls[service] }})
 	ada, tea := customer(t, p, "Ada"), product(t, p, "tea", "12.50")
 	told := newAudience(t, broker)
@@ -62,6 +64,22 @@ func TestEveryCommittedOrderIsToldAfterKills(t *testing.T) {
 	eventually(t, 2*time.Minute, "every kept order was told", func() bool { return told.all(t, kept) })
 	told.check(t, kept)
 	t.Logf("%d orders kept, %d acknowledged, %d deliveries, %d effects", len(kept), len(acknowledged), told.deliveries(), len(kept))
+}
+
+// databases makes one for each service that declares it, and gives their URLs.
+func databases(t *testing.T) map[string]string {
+	t.Helper()
+	model, err := spec.Load(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	urls := map[string]string{}
+	for _, service := range model.Services {
+		if service.Database.Kind == "postgres" {
+			urls[service.Name] = real.Postgres(t)
+		}
+	}
+	return urls
 }
 
 func kill(t *testing.T, p *shop) {
