@@ -59,8 +59,18 @@ func (s *shop) waitRollout(t *testing.T, name string) {
 	}
 }
 
-// scale gives a service as many pods, until the test ends. An autoscaler would take them away again: it is told so, too.
-func (s *shop) scale(t *testing.T, service string, pods int32) {
+// scale gives services as many pods each, until the test ends. An autoscaler would take them away again: it is told so, too.
+func (s *shop) scale(t *testing.T, pods int32, services ...string) {
+	t.Helper()
+	for _, service := range services {
+		s.scaleOne(t, service, pods)
+	}
+	for _, service := range services {
+		s.waitRollout(t, service)
+	}
+}
+
+func (s *shop) scaleOne(t *testing.T, service string, pods int32) {
 	t.Helper()
 	deployment, err := s.kube.AppsV1().Deployments(s.namespace).Get(t.Context(), service, metav1.GetOptions{})
 	if err != nil {
@@ -93,7 +103,6 @@ func (s *shop) scale(t *testing.T, service string, pods int32) {
 	if err := s.setReplicas(t.Context(), service, pods, autoscaler); err != nil {
 		t.Fatal(err)
 	}
-	s.waitRollout(t, service)
 }
 
 func (s *shop) setReplicas(ctx context.Context, service string, n int32, autoscaler *autoscalingv2.HorizontalPodAutoscaler) error {
@@ -127,9 +136,10 @@ const rate = 40
 func TestRollingUpdateFailsNoRequest(t *testing.T) {
 	s := theShop(t)
 	rows := [][]any{{"SERVICE", "ROLLED OUT IN", "SENT", "FAILED", "P99", "MAX"}}
+	s.start(t, rate, s.traffic(t)).Stop()
 	for _, service := range s.Model.Services {
-		run := s.start(t, rate, s.traffic(t))
-		pause(t, 2*time.Second)
+		run := s.goOn(t, rate, s.traffic(t))
+		pause(t, time.Second)
 		began := time.Now()
 		patch, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{
 			"annotations": map[string]string{"kubectl.kubernetes.io/restartedAt": began.Format(time.RFC3339)},
@@ -142,7 +152,7 @@ func TestRollingUpdateFailsNoRequest(t *testing.T) {
 		}
 		s.waitRollout(t, service.Name)
 		took := time.Since(began)
-		pause(t, 3*time.Second)
+		pause(t, 2*time.Second)
 		result := run.Stop()
 		noneFailed(t, result, nil)
 		rows = append(rows, append([]any{service.Name, tenths(took)}, totals(result)...))
@@ -164,17 +174,20 @@ func notIdempotent(name string) bool { return name[:4] == "POST" }
 
 func TestPodsThatGoFailNoIdempotentRequest(t *testing.T) {
 	s := theShop(t)
+	var names []string
 	for _, service := range s.Model.Services {
-		s.scale(t, service.Name, 2)
+		names = append(names, service.Name)
 	}
+	s.scale(t, 2, names...)
+	s.start(t, rate, s.traffic(t)).Stop()
 	rows := [][]any{{"SERVICE", "ITS POD IS", "SENT", "FAILED", "P99", "MAX", "IDEMPOTENT FAILED"}}
 	for _, service := range s.Model.Services {
 		for _, way := range []struct {
 			name  string
 			grace *int64
 		}{{"deleted", nil}, {"killed", new(int64)}} {
-			run := s.start(t, rate, s.traffic(t))
-			pause(t, 2*time.Second)
+			run := s.goOn(t, rate, s.traffic(t))
+			pause(t, time.Second)
 			victim := s.readyPods(t, "app="+service.Name)[0]
 			if err := s.kube.CoreV1().Pods(s.namespace).Delete(t.Context(), victim.Name, metav1.DeleteOptions{GracePeriodSeconds: way.grace}); err != nil {
 				t.Fatal(err)
@@ -201,7 +214,7 @@ func TestPodsThatGoFailNoIdempotentRequest(t *testing.T) {
 
 func TestFaultyReplicaIsEjected(t *testing.T) {
 	s := theShop(t)
-	s.scale(t, "catalog", 3)
+	s.scale(t, 3, "catalog")
 	p := s.probeOf(t, "orders")
 	product := load.Request{Name: "GET product", Method: "GET", URL: s.host("catalog") + "/v1/products/" + s.product}
 	p.warm(t, product, 200)

@@ -54,8 +54,28 @@ func TestOrderThroughTheGatewayIsTracedAndPublished(t *testing.T) {
 		t.Errorf("the order is %+v", made)
 	}
 	offset := log.find(t, made.ID)
+	done := s.settled(t, made.ID)
+	settled := time.Since(began)
+	if done.Status != "completed" {
+		t.Errorf("the order is %+v", done)
+	}
+	bare, err := s.newProduct(t.Context()) // of which there is nothing in stock
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = s.ask(t.Context(), "POST", "/v1/orders", nil, map[string]any{"customerId": ada, "items": []any{map[string]any{"productId": bare, "quantity": 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	var short placed
+	if err := decode(a, http.StatusCreated, &short); err != nil {
+		t.Fatal(err)
+	}
+	if short = s.settled(t, short.ID); short.Status != "cancelled" || short.Reason == "" {
+		t.Errorf("the order of what is not in stock is %+v", short)
+	}
 	table(t, "An order through the gateway, with a token that users issued", []any{"WHAT", "MEASURED"},
-		[]any{"POST /v1/orders, with the token", ms(took)}, []any{"user.created.v1 handled by orders", handled() - before}, []any{"order.created.v1 in Kafka", offset})
+		[]any{"POST /v1/orders, with the token", ms(took)}, []any{"user.created.v1 handled by orders", handled() - before}, []any{"order.created.v1 in Kafka", offset},
+		[]any{"completed: stock reserved, paid, by events, after", ms(settled)}, []any{"an order of what is not in stock", short.Status + ": " + short.Reason})
 
 	for name, header := range map[string]map[string]string{
 		"without a token": {"Authorization": ""}, "with a token that is none": {"Authorization": "Bearer a.b.c"},
@@ -64,7 +84,7 @@ func TestOrderThroughTheGatewayIsTracedAndPublished(t *testing.T) {
 			t.Errorf("an order %s: status %d, %v", name, a.Status, err)
 		}
 	}
-	s.wantTrace(t, trace, "gateway.istio-ingress", "orders.trellis", "catalog.trellis", "users.trellis", "orders", "catalog", "users")
+	s.wantTrace(t, trace, "gateway.istio-ingress", "orders.trellis", "catalog.trellis", "users.trellis", "orders", "catalog", "users", "inventory", "payments", "shipping")
 }
 
 // sumOfService adds up a metric of all ready pods of a service.

@@ -96,7 +96,16 @@ func open() (*shop, error) {
 	if err := s.kube.CoreV1().Pods(s.namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}, left); err != nil {
 		return nil, err
 	}
-	return s, s.stock(ctx)
+	if err := s.stock(ctx); err != nil {
+		return nil, err
+	}
+	return s, until(ctx, func() error { // what the loads ask for
+		a, err := s.ask(ctx, "GET", "/v1/payments/"+s.order, nil, nil)
+		if err != nil {
+			return err
+		}
+		return decode(a, http.StatusOK, &struct{}{})
+	})
 }
 
 // stock makes a customer, a product and an order. Right after a rollout, a first request may find the way not ready: it is tried again.
@@ -106,6 +115,9 @@ func (s *shop) stock(ctx context.Context) error {
 			return err
 		}
 		if s.product, err = s.newProduct(ctx); err != nil {
+			return err
+		}
+		if err := s.fill(ctx, s.product); err != nil {
 			return err
 		}
 		placed, err := s.place(ctx, nil)
@@ -201,11 +213,39 @@ func (s *shop) newProduct(ctx context.Context) (string, error) {
 	return s.create(ctx, "/v1/products", map[string]any{"sku": unique(), "name": "tea", "price": map[string]string{"amount": "12.50", "currency": "EUR"}})
 }
 
+// fill puts more of a product on the shelf than all tests order.
+func (s *shop) fill(ctx context.Context, product string) error {
+	a, err := s.ask(ctx, "PUT", "/v1/stock/"+product, nil, map[string]any{"onHand": 1_000_000})
+	if err != nil {
+		return err
+	}
+	return decode(a, http.StatusOK, &struct{}{})
+}
+
+// settled waits until an order is completed or cancelled.
+func (s *shop) settled(t *testing.T, id string) (p placed) {
+	t.Helper()
+	eventually(t, time.Minute, func() error {
+		a, err := s.ask(t.Context(), "GET", "/v1/orders/"+id, nil, nil)
+		if err != nil {
+			return err
+		}
+		if err := decode(a, http.StatusOK, &p); err != nil {
+			return err
+		}
+		if p.Status == "confirmed" {
+			return fmt.Errorf("the order %s is neither completed nor cancelled", id)
+		}
+		return nil
+	})
+	return p
+}
+
 // placed is what the tests look at in an order.
 type placed struct {
-	ID       string
-	Customer struct{ Name string }
-	Total    struct{ Amount string }
+	ID, Status, Reason string
+	Customer           struct{ Name string }
+	Total              struct{ Amount string }
 }
 
 // place orders two pieces of the product.
@@ -247,7 +287,7 @@ func (s *shop) traffic(t *testing.T) []load.Request {
 	}
 	product, order := get("product", "/v1/products/"+s.product), get("order", "/v1/orders/"+s.order)
 	return []load.Request{
-		product, order, get("keys", "/.well-known/jwks.json"), product, order,
+		product, order, get("keys", "/.well-known/jwks.json"), get("stock", "/v1/stock/"+s.product), get("payment", "/v1/payments/"+s.order),
 		{Name: "POST order", Method: "POST", URL: s.gateway + "/v1/orders", Header: bearer, Body: string(body)},
 	}
 }
@@ -256,19 +296,21 @@ func (s *shop) traffic(t *testing.T) []load.Request {
 // and pools filled.
 func (s *shop) start(t *testing.T, rate float64, requests []load.Request) *load.Run {
 	t.Helper()
-	plan := load.Plan{Requests: requests, Rate: rate}
-	begin := func() *load.Run {
-		run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, plan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { run.Stop() })
-		return run
-	}
-	first := begin()
+	first := s.goOn(t, rate, requests)
 	pause(t, 3*time.Second)
 	first.Stop()
-	return begin()
+	return s.goOn(t, rate, requests)
+}
+
+// goOn is start where load was sent a moment ago.
+func (s *shop) goOn(t *testing.T, rate float64, requests []load.Request) *load.Run {
+	t.Helper()
+	run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, load.Plan{Requests: requests, Rate: rate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { run.Stop() })
+	return run
 }
 
 // table prints rows under a head.

@@ -36,7 +36,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"users", "catalog", "orders"} {
+	for _, name := range []string{"users", "catalog", "inventory", "orders"} {
 		if model.Service(name) == nil {
 			return nil // it is another shop
 		}
@@ -56,8 +56,8 @@ func run(ctx context.Context) error {
 	c := &customer{browser: p.Browser(), base: "https://" + model.Platform.Gateway.Hosts[0], token: token}
 	began := time.Now()
 	var user, product, order struct {
-		ID, Status string
-		Total      struct{ Amount, Currency string }
+		ID, Status, Reason string
+		Total              struct{ Amount, Currency string }
 	}
 	unique := time.Now().UnixNano()
 	if err := c.post(ctx, "/v1/users", map[string]any{"name": "Ada", "email": fmt.Sprintf("ada-%d@example.com", unique)}, &user); err != nil {
@@ -67,12 +67,30 @@ func run(ctx context.Context) error {
 	if err := c.post(ctx, "/v1/products", map[string]any{"sku": fmt.Sprintf("tea-%d", unique), "name": "Tea", "price": price}, &product); err != nil {
 		return err
 	}
+	if err := c.send(ctx, http.MethodPut, "/v1/stock/"+product.ID, map[string]any{"onHand": 10}, http.StatusOK, &struct{}{}); err != nil {
+		return err
+	}
 	items := []any{map[string]any{"productId": product.ID, "quantity": 2}}
 	if err := c.post(ctx, "/v1/orders", map[string]any{"customerId": user.ID, "items": items}, &order); err != nil {
 		return err
 	}
 	fmt.Printf("\nA customer, a product and an order were created through the gateway in %s: order %s over %s %s.\n",
 		time.Since(began).Round(time.Millisecond), order.ID, order.Total.Amount, order.Total.Currency)
+	began = time.Now()
+	for ticker := time.NewTicker(50 * time.Millisecond); order.Status == "confirmed"; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the order is neither completed nor cancelled: %w: see the logs of orders, inventory and payments: scaffold cluster logs", ctx.Err())
+		case <-ticker.C:
+		}
+		if err := c.send(ctx, http.MethodGet, "/v1/orders/"+order.ID, nil, http.StatusOK, &order); err != nil {
+			return err
+		}
+	}
+	if order.Status != "completed" {
+		return fmt.Errorf("the order is %s: %s", order.Status, order.Reason)
+	}
+	fmt.Printf("Its stock was reserved, it was paid, and it was completed by events, %s later.\n", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -83,11 +101,15 @@ type customer struct {
 }
 
 func (c *customer) post(ctx context.Context, path string, body, answer any) error {
+	return c.send(ctx, http.MethodPost, path, body, http.StatusCreated, answer)
+}
+
+func (c *customer) send(ctx context.Context, method, path string, body any, status int, answer any) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(raw))
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}
@@ -95,16 +117,16 @@ func (c *customer) post(ctx context.Context, path string, body, answer any) erro
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	response, err := c.browser.Do(request)
 	if err != nil {
-		return fmt.Errorf("POST %s: %w", path, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	const most = 1 << 20
 	text, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
-		return fmt.Errorf("POST %s: %w", path, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if response.StatusCode != http.StatusCreated {
-		return fmt.Errorf("POST %s: %s: %s", path, response.Status, text)
+	if response.StatusCode != status {
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
 	}
 	return json.Unmarshal(text, answer)
 }
