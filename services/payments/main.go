@@ -6,7 +6,9 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/payments/api"
+	"github.com/trellis-mesh/trellis/services/payments/internal/app"
 	"github.com/trellis-mesh/trellis/services/payments/internal/consumer"
+	"github.com/trellis-mesh/trellis/services/payments/internal/gateway"
 	"github.com/trellis-mesh/trellis/services/payments/internal/http"
 	"github.com/trellis-mesh/trellis/services/payments/internal/store"
 )
@@ -21,8 +23,9 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	payments := store.New(deps.database, deps.outbox)
-	api.Register(s.Router(), http.New(http.Deps{Store: payments, Clients: deps.clients}))
-	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	payments := app.New(store.New(deps.database, deps.outbox), gateway.New(deps.clients.Legacy), s.Log())
+	api.Register(s.Router(), http.New(payments))
+	subscribe(s, consumer.New(deps.inbox, payments))
+	s.Go("settle open payments", payments.Run)
 	return nil
 }

@@ -2,18 +2,21 @@
 package consumer
 
 import (
-	"log/slog"
+	"errors"
 
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/payments/internal/app"
 )
 
 // Consumer handles events. Each may be delivered more than once; the inbox makes their effects happen once.
 type Consumer struct {
-	inbox *outbox.Inbox
-	log   *slog.Logger
+	inbox    *outbox.Inbox
+	payments *app.Payments
 }
 
+var errNoOrder = errors.New("the event names no order")
+
 // New makes a consumer.
-func New(inbox *outbox.Inbox, log *slog.Logger) *Consumer {
-	return &Consumer{inbox: inbox, log: log}
+func New(inbox *outbox.Inbox, payments *app.Payments) *Consumer {
+	return &Consumer{inbox: inbox, payments: payments}
 }

@@ -6,17 +6,27 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/payments/api"
+	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
-// InventoryReservedV1 takes note of inventory.reserved.v1: what follows from it is to be written.
+// InventoryReservedV1 keeps that the order is to be charged; the outcome is told by payment.processed.v1 or payment.failed.v1.
 func (c *Consumer) InventoryReservedV1(ctx context.Context, e event.Event) error {
-	if _, err := event.Decode[api.InventoryReservedV1](e); err != nil {
+	reserved, err := event.Decode[api.InventoryReservedV1](e)
+	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
+	total, err := money.New(reserved.Total.Amount, reserved.Total.Currency)
+	if err != nil {
+		return event.Permanent(err)
+	}
+	if reserved.OrderID == "" {
+		return event.Permanent(errNoOrder)
+	}
 	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", e.Subject())
-		return nil
+		return c.payments.Reserved(ctx, domain.Order{
+			ID: reserved.OrderID, CustomerID: reserved.CustomerID, Method: reserved.PaymentMethod, Amount: total,
+		})
 	})
 }

@@ -1,38 +1,29 @@
 package consumer
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
-func TestInventoryReservedV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.InventoryReservedV1Type, "1", api.InventoryReservedV1{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.SetSource("test")
-	for range 2 {
-		if err := c.InventoryReservedV1(t.Context(), e); err != nil {
+func TestInventoryReservedV1ChargesOnceAndTells(t *testing.T) {
+	f := newFixture(t)
+	e := reserved(t)
+	for _, again := range []event.Event{e, e, reserved(t)} { // twice the same, and once under another id
+		if err := f.InventoryReservedV1(t.Context(), again); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(log.String(), api.InventoryReservedV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
+	told := f.told(t)
+	if len(told) != 1 || told[0].Type() != api.PaymentProcessedV1Type || told[0].Subject() != "o" {
+		t.Fatalf("told %v", told)
 	}
-}
-
-func TestInventoryReservedV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.InventoryReservedV1Type, "1", []int{1})
+	got, err := event.Decode[api.PaymentProcessedV1](told[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.SetSource("test")
-	if err := c.InventoryReservedV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
+	if got.OrderID != "o" || got.CustomerID != "c" || got.Amount.Amount != "12.50" || got.Amount.Currency != "EUR" || got.PaymentID == "" {
+		t.Errorf("told %+v", got)
 	}
 }

@@ -9,15 +9,16 @@ import (
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
-// OrderCancelledV1 takes note of order.cancelled.v1: what follows from it is to be written.
+// OrderCancelledV1 gives back what the order was charged, or keeps a charge out that comes after it.
 func (c *Consumer) OrderCancelledV1(ctx context.Context, e event.Event) error {
-	received, err := event.Decode[api.OrderCancelledV1](e)
+	cancelled, err := event.Decode[api.OrderCancelledV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
+	if cancelled.ID == "" {
+		return event.Permanent(errNoOrder)
+	}
 	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
+		return c.payments.Cancelled(ctx, cancelled.ID)
 	})
 }

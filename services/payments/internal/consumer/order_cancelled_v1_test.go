@@ -1,38 +1,34 @@
 package consumer
 
-import (
-	"strings"
-	"testing"
+import "testing"
 
-	"github.com/trellis-mesh/trellis/chassis/event"
-	"github.com/trellis-mesh/trellis/services/payments/api"
-)
-
-func TestOrderCancelledV1TakesEffectOnce(t *testing.T) {
-	c, log := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", api.OrderCancelledV1{})
-	if err != nil {
+func TestOrderCancelledV1GivesBack(t *testing.T) {
+	f := newFixture(t)
+	if err := f.InventoryReservedV1(t.Context(), reserved(t)); err != nil {
 		t.Fatal(err)
 	}
-	e.SetSource("test")
+	e := cancelled(t)
 	for range 2 {
-		if err := c.OrderCancelledV1(t.Context(), e); err != nil {
+		if err := f.OrderCancelledV1(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(log.String(), api.OrderCancelledV1Type); n != 1 {
-		t.Errorf("took effect %d times", n)
+	if p, err := f.kept.Get(t.Context(), "o"); err != nil || !p.GivenBack() {
+		t.Errorf("payment %+v, %v", p, err)
 	}
 }
 
-func TestOrderCancelledV1RefusesAnotherPayload(t *testing.T) {
-	c, _ := newConsumer(t)
-	e, err := event.New(api.OrderCancelledV1Type, "1", []int{1})
-	if err != nil {
-		t.Fatal(err)
+func TestOrderCancelledV1MayComeFirst(t *testing.T) {
+	f := newFixture(t)
+	for _, handle := range []func() error{
+		func() error { return f.OrderCancelledV1(t.Context(), cancelled(t)) },
+		func() error { return f.InventoryReservedV1(t.Context(), reserved(t)) },
+	} {
+		if err := handle(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	e.SetSource("test")
-	if err := c.OrderCancelledV1(t.Context(), e); err == nil {
-		t.Error("a list was taken for the payload")
+	if p, err := f.kept.Get(t.Context(), "o"); err != nil || !p.IsTombstone() || len(f.told(t)) > 0 {
+		t.Errorf("payment %+v, %v; told %v", p, err, f.told(t))
 	}
 }

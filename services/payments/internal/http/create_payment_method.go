@@ -3,11 +3,16 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/payments/api"
+	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
-// CreatePaymentMethod is to be written: POST /v1/payment-methods.
-func (h *Handler) CreatePaymentMethod(_ context.Context, _ api.CreatePaymentMethodRequestObject) (api.CreatePaymentMethodResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation createPaymentMethod is not written yet.")
+// CreatePaymentMethod hands a card to the gateway. Of the card, its brand and last digits are kept.
+func (h *Handler) CreatePaymentMethod(ctx context.Context, request api.CreatePaymentMethodRequestObject) (api.CreatePaymentMethodResponseObject, error) {
+	card := request.Body.Card
+	method, err := h.payments.Register(ctx, request.Body.CustomerID, domain.NewCard(card.Number, card.ExpiryMonth, card.ExpiryYear, card.Cvv))
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.CreatePaymentMethod201JSONResponse{ID: method.ID, CustomerID: method.CustomerID, Brand: method.Brand, Last4: method.Last4}, nil
 }

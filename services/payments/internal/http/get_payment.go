@@ -3,11 +3,14 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
-// GetPayment is to be written: GET /v1/payments/{orderId}.
-func (h *Handler) GetPayment(_ context.Context, _ api.GetPaymentRequestObject) (api.GetPaymentResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getPayment is not written yet.")
+// GetPayment gives the payment of an order. While the gateway is away, it gives what was known last and says so.
+func (h *Handler) GetPayment(ctx context.Context, request api.GetPaymentRequestObject) (api.GetPaymentResponseObject, error) {
+	payment, err := h.payments.Get(ctx, request.OrderID)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.GetPayment200JSONResponse(present(payment)), nil
 }

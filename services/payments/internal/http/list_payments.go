@@ -3,11 +3,26 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
-// ListPayments is to be written: GET /v1/payments.
-func (h *Handler) ListPayments(_ context.Context, _ api.ListPaymentsRequestObject) (api.ListPaymentsResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation listPayments is not written yet.")
+// defaultLimit is the size of the list when the request names none.
+const defaultLimit = 50
+
+// ListPayments gives a customer's payments, the latest first, as they are known: those that the gateway did not tell about
+// when it was asked last are marked.
+func (h *Handler) ListPayments(ctx context.Context, request api.ListPaymentsRequestObject) (api.ListPaymentsResponseObject, error) {
+	limit := defaultLimit
+	if request.Params.Limit != nil {
+		limit = *request.Params.Limit
+	}
+	payments, err := h.payments.List(ctx, request.Params.CustomerID, limit)
+	if err != nil {
+		return nil, err
+	}
+	list := api.ListPayments200JSONResponse{Items: make([]api.Payment, len(payments))}
+	for i, payment := range payments {
+		list.Items[i] = present(payment)
+	}
+	return list, nil
 }

@@ -3,11 +3,21 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
-// PrepareTransaction is to be written: PUT /v1/transactions/{id}.
-func (h *Handler) PrepareTransaction(_ context.Context, _ api.PrepareTransactionRequestObject) (api.PrepareTransactionResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation prepareTransaction is not written yet.")
+// PrepareTransaction votes on charging an order. Yes promises that its charge will succeed.
+func (h *Handler) PrepareTransaction(ctx context.Context, request api.PrepareTransactionRequestObject) (api.PrepareTransactionResponseObject, error) {
+	order, err := ordered(request.Body.OrderID, request.Body.CustomerID, request.Body.PaymentMethod, request.Body.Total)
+	if err != nil {
+		return nil, err
+	}
+	yes, reason, err := h.payments.Prepare(ctx, request.ID, order)
+	switch {
+	case err != nil:
+		return nil, refusal(err)
+	case yes:
+		return api.PrepareTransaction200JSONResponse{Vote: "yes"}, nil
+	}
+	return api.PrepareTransaction200JSONResponse{Vote: "no", Reason: given(reason)}, nil
 }
