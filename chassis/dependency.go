@@ -35,6 +35,12 @@ func (s *Service) Database(ctx context.Context, migrations fs.FS) (*database.DB,
 	return db, nil
 }
 
+// Migrate brings db up to date with tables that are not the service's own, such as saga.Migrations and twophase.Migrations, unless
+// database.migrate is false.
+func (s *Service) Migrate(ctx context.Context, db *database.DB, migrations fs.FS) error {
+	return s.migrate(ctx, db, migrations)
+}
+
 func (s *Service) migrate(ctx context.Context, db *database.DB, migrations fs.FS) error {
 	if migrations == nil || !s.settings.migration.Database.Migrate {
 		return nil

@@ -291,15 +291,21 @@ var tables = fstest.MapFS{
 	"20260101000000_init.down.sql": {Data: []byte("DROP TABLE greetings;")},
 }
 
-// migrated tells whether the tables exist after running a service with a database.
+// more is a set of tables beside those of the service.
+var more = database.Named("more", fstest.MapFS{"1_more.up.sql": {Data: []byte("CREATE TABLE parcels (id TEXT PRIMARY KEY);")}})
+
+// migrated tells whether the tables exist after running a service with a database; either all of them do or none.
 func migrated(t *testing.T, args []string, env ...string) bool {
 	t.Helper()
 	url := "sqlite://" + filepath.Join(t.TempDir(), "shop.db")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err := Run(ctx, Spec{Name: "shop", Database: true}, func(ctx context.Context, s *Service) error {
-		_, err := s.Database(ctx, tables)
-		return err
+		db, err := s.Database(ctx, tables)
+		if err != nil {
+			return err
+		}
+		return s.Migrate(ctx, db, more)
 	}, Options{
 		Args: args, Environ: environment(append(env, "APP_DATABASE_URL="+url)...), Started: func(*Service) { cancel() },
 	})
@@ -311,8 +317,12 @@ func migrated(t *testing.T, args []string, env ...string) bool {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = db.ExecContext(t.Context(), "SELECT id FROM greetings")
-	return err == nil
+	_, own := db.ExecContext(t.Context(), "SELECT id FROM greetings")
+	_, others := db.ExecContext(t.Context(), "SELECT id FROM parcels")
+	if (own == nil) != (others == nil) {
+		t.Errorf("of the service's own tables and the others: %v, %v", own, others)
+	}
+	return own == nil
 }
 
 func TestMigrationsRunAtTheStartUnlessAJobDoes(t *testing.T) {
