@@ -5,9 +5,11 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 	"github.com/trellis-mesh/trellis/services/inventory/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/inventory/internal/http"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/participant"
 	"github.com/trellis-mesh/trellis/services/inventory/internal/store"
 )
 
@@ -22,7 +24,15 @@ func wire(ctx context.Context, s *chassis.Service) error {
 		return err
 	}
 	stock := store.New(deps.database)
-	api.Register(s.Router(), http.New(http.Deps{Store: stock}))
+	if err := s.Migrate(ctx, deps.database, twophase.Migrations()); err != nil {
+		return err
+	}
+	transactions, err := participant.New(deps.database, stock, twophase.LocalOptions{Log: s.Log(), Registry: s.Registry()})
+	if err != nil {
+		return err
+	}
+	s.Go("transactions in doubt", transactions.Run)
+	api.Register(s.Router(), http.New(http.Deps{Store: stock, Transactions: transactions}))
 	subscribe(s, consumer.New(consumer.Deps{Inbox: deps.inbox, Outbox: deps.outbox, Store: stock}))
 	return nil
 }

@@ -274,14 +274,14 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/stock/{productId} (the `SetStock` operationId).
 	SetStock(ctx context.Context, productID string, body SetStockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/transactions/{id} (the `PrepareTransaction` operationId).
 	PrepareTransactionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -397,7 +397,7 @@ func (c *Client) SetStock(ctx context.Context, productID string, body SetStockJS
 	return c.Client.Do(req)
 }
 
-// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes any type of body and a specified content type.
 //
@@ -414,7 +414,7 @@ func (c *Client) PrepareTransactionWithBody(ctx context.Context, id string, cont
 	return c.Client.Do(req)
 }
 
-// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -824,14 +824,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/stock/{productId} (the `SetStock` operationId).
 	SetStockWithResponse(ctx context.Context, productID string, body SetStockJSONRequestBody, reqEditors ...RequestEditorFn) (*SetStockResponse, error)
 
-	// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/transactions/{id} (the `PrepareTransaction` operationId).
 	PrepareTransactionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrepareTransactionResponse, error)
 
-	// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1302,7 +1302,7 @@ func (c *ClientWithResponses) SetStockWithResponse(ctx context.Context, productI
 	return ParseSetStockResponse(rsp)
 }
 
-// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1315,7 +1315,7 @@ func (c *ClientWithResponses) PrepareTransactionWithBodyWithResponse(ctx context
 	return ParsePrepareTransactionResponse(rsp)
 }
 
-// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1643,7 +1643,7 @@ type ServerInterface interface {
 	// SetStock Set how many pieces of a product are on the shelf, the reserved ones included.
 	// (PUT /v1/stock/{productId})
 	SetStock(c *gin.Context, productID string)
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	// (PUT /v1/transactions/{id})
 	PrepareTransaction(c *gin.Context, id string)
 	// AbortTransaction Drop what was promised, or will be. Said again, it does nothing; a vote asked for after it is no.
@@ -2272,7 +2272,7 @@ type StrictServerInterface interface {
 	// SetStock Set how many pieces of a product are on the shelf, the reserved ones included.
 	// (PUT /v1/stock/{productId})
 	SetStock(ctx context.Context, request SetStockRequestObject) (SetStockResponseObject, error)
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	// (PUT /v1/transactions/{id})
 	PrepareTransaction(ctx context.Context, request PrepareTransactionRequestObject) (PrepareTransactionResponseObject, error)
 	// AbortTransaction Drop what was promised, or will be. Said again, it does nothing; a vote asked for after it is no.

@@ -8,8 +8,8 @@ import (
 
 // Line is how many pieces of a product an order needs.
 type Line struct {
-	ProductID string
-	Quantity  int
+	ProductID string `json:"productId"`
+	Quantity  int    `json:"quantity"`
 }
 
 // mostPieces of a product can be in an order: more is a mistake, and sums of it stay far from an overflow.

@@ -4,8 +4,10 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
+	"github.com/trellis-mesh/trellis/services/inventory/internal/participant"
 )
 
 // Store keeps stock and reservations.
@@ -17,7 +19,8 @@ type Store interface {
 
 // Deps are what a Handler works with.
 type Deps struct {
-	Store Store
+	Store        Store
+	Transactions twophase.Participant[participant.Order]
 }
 
 // Handler answers the operations of the contract.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/inventory/api"
 	"github.com/trellis-mesh/trellis/services/inventory/internal/domain"
 )
@@ -45,9 +46,12 @@ var refusals = []struct {
 	{domain.ErrReserved, problem.Conflict("reservation_exists", "The stock is reserved for the order without a transaction.")},
 	{domain.ErrNotReserved, problem.Conflict("reservation_missing", "Nothing is reserved for the order.")},
 	{domain.ErrDiffers, problem.Conflict("reservation_differs", "Something else is reserved for the order.")},
+	{twophase.ErrNotFound, problem.Conflict("transaction_unknown", "The transaction was never prepared here.")},
+	{twophase.ErrAborted, problem.Conflict("transaction_aborted", "The transaction was aborted.")},
+	{twophase.ErrCommitted, problem.Conflict("transaction_committed", "The transaction was committed.")},
 }
 
-// refusal is the problem behind an error of the store.
+// refusal is the problem behind an error of the store or of a transaction.
 func refusal(err error) error {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
