@@ -237,14 +237,14 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/shipments/{orderId} (the `ArrangeShipment` operationId).
 	ArrangeShipment(ctx context.Context, orderID string, body ArrangeShipmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/transactions/{id} (the `PrepareTransaction` operationId).
 	PrepareTransactionWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -326,7 +326,7 @@ func (c *Client) ArrangeShipment(ctx context.Context, orderID string, body Arran
 	return c.Client.Do(req)
 }
 
-// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithBody Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes any type of body and a specified content type.
 //
@@ -343,7 +343,7 @@ func (c *Client) PrepareTransactionWithBody(ctx context.Context, id string, cont
 	return c.Client.Do(req)
 }
 
-// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -692,14 +692,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/shipments/{orderId} (the `ArrangeShipment` operationId).
 	ArrangeShipmentWithResponse(ctx context.Context, orderID string, body ArrangeShipmentJSONRequestBody, reqEditors ...RequestEditorFn) (*ArrangeShipmentResponse, error)
 
-	// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/transactions/{id} (the `PrepareTransaction` operationId).
 	PrepareTransactionWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PrepareTransactionResponse, error)
 
-	// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1089,7 +1089,7 @@ func (c *ClientWithResponses) ArrangeShipmentWithResponse(ctx context.Context, o
 	return ParseArrangeShipmentResponse(rsp)
 }
 
-// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithBodyWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1102,7 +1102,7 @@ func (c *ClientWithResponses) PrepareTransactionWithBodyWithResponse(ctx context
 	return ParsePrepareTransactionResponse(rsp)
 }
 
-// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+// PrepareTransactionWithResponse Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1387,7 +1387,7 @@ type ServerInterface interface {
 	// ArrangeShipment Arrange the shipment of an order. Said again, it changes nothing.
 	// (PUT /v1/shipments/{orderId})
 	ArrangeShipment(c *gin.Context, orderID string)
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	// (PUT /v1/transactions/{id})
 	PrepareTransaction(c *gin.Context, id string)
 	// AbortTransaction Drop what was promised, or will be. Said again, it does nothing; a vote asked for after it is no.
@@ -1933,7 +1933,7 @@ type StrictServerInterface interface {
 	// ArrangeShipment Arrange the shipment of an order. Said again, it changes nothing.
 	// (PUT /v1/shipments/{orderId})
 	ArrangeShipment(ctx context.Context, request ArrangeShipmentRequestObject) (ArrangeShipmentResponseObject, error)
-	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise; asked again, the vote is the same.
+	// PrepareTransaction Vote on a transaction of two phases. A vote of yes is a promise, and the vote as often as it is asked for.
 	// (PUT /v1/transactions/{id})
 	PrepareTransaction(ctx context.Context, request PrepareTransactionRequestObject) (PrepareTransactionResponseObject, error)
 	// AbortTransaction Drop what was promised, or will be. Said again, it does nothing; a vote asked for after it is no.

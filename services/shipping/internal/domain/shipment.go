@@ -114,9 +114,9 @@ type Line struct {
 
 // Parcel is what is sent to whom.
 type Parcel struct {
-	CustomerID string
-	Address    string // empty: not known yet
-	Lines      []Line
+	CustomerID string `json:"customerId"`
+	Address    string `json:"address"` // empty: not known yet
+	Lines      []Line `json:"lines"`
 }
 
 // fits reports whether other may be said of the same parcel. An address that one of them leaves out is no contradiction.

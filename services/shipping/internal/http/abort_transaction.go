@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
 )
 
-// AbortTransaction is to be written: PUT /v1/transactions/{id}/abort.
-func (h *Handler) AbortTransaction(_ context.Context, _ api.AbortTransactionRequestObject) (api.AbortTransactionResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation abortTransaction is not written yet.")
+// AbortTransaction drops what was promised to the transaction, or will be.
+func (h *Handler) AbortTransaction(ctx context.Context, request api.AbortTransactionRequestObject) (api.AbortTransactionResponseObject, error) {
+	if err := h.Transactions.Abort(ctx, request.ID); err != nil {
+		return nil, refusal(err)
+	}
+	return api.AbortTransaction204Response{}, nil
 }

@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
 )
 
-// CommitTransaction is to be written: PUT /v1/transactions/{id}/commit.
-func (h *Handler) CommitTransaction(_ context.Context, _ api.CommitTransactionRequestObject) (api.CommitTransactionResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation commitTransaction is not written yet.")
+// CommitTransaction does what was promised to the transaction.
+func (h *Handler) CommitTransaction(ctx context.Context, request api.CommitTransactionRequestObject) (api.CommitTransactionResponseObject, error) {
+	if err := h.Transactions.Commit(ctx, request.ID); err != nil {
+		return nil, refusal(err)
+	}
+	return api.CommitTransaction204Response{}, nil
 }

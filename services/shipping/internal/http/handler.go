@@ -4,8 +4,10 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
 	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/participant"
 )
 
 // Store keeps shipments. Get gives store.ErrNotFound for an order that has none.
@@ -16,7 +18,8 @@ type Store interface {
 
 // Deps are what a Handler works with.
 type Deps struct {
-	Store Store
+	Store        Store
+	Transactions twophase.Participant[participant.Order]
 }
 
 // Handler answers the operations of the contract.

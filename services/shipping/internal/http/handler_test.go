@@ -12,11 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
+	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
 	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
+	"github.com/trellis-mesh/trellis/services/shipping/internal/participant"
 	"github.com/trellis-mesh/trellis/services/shipping/internal/store"
 	"github.com/trellis-mesh/trellis/services/shipping/migrations"
 )
@@ -37,8 +40,16 @@ func newLab(t *testing.T) lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := store.New(databasetest.New(t, migrations.FS))
-	api.Register(server.Router(), New(Deps{Store: s}))
+	db := databasetest.New(t, migrations.FS)
+	if err := database.Migrate(t.Context(), db, twophase.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	s := store.New(db)
+	transactions, err := participant.New(db, s, twophase.LocalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.Register(server.Router(), New(Deps{Store: s, Transactions: transactions}))
 	return lab{server.Handler(), s}
 }
 

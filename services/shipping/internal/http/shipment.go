@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/shipping/api"
 	"github.com/trellis-mesh/trellis/services/shipping/internal/domain"
 )
@@ -46,9 +47,12 @@ var refusals = []struct {
 	{domain.ErrArranged, problem.Conflict("shipment_exists", "The shipment of the order is arranged without a transaction.")},
 	{domain.ErrNotArranged, problem.Conflict("shipment_missing", "No shipment is arranged for the order.")},
 	{domain.ErrDiffers, problem.Conflict("shipment_differs", "Another shipment is arranged for the order.")},
+	{twophase.ErrNotFound, problem.Conflict("transaction_unknown", "The transaction was never prepared here.")},
+	{twophase.ErrAborted, problem.Conflict("transaction_aborted", "The transaction was aborted.")},
+	{twophase.ErrCommitted, problem.Conflict("transaction_committed", "The transaction was committed.")},
 }
 
-// refusal is the problem behind an error of the store.
+// refusal is the problem behind an error of the store or of a transaction.
 func refusal(err error) error {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
