@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 	"github.com/trellis-mesh/trellis/services/payments/internal/app"
 	"github.com/trellis-mesh/trellis/services/payments/internal/consumer"
@@ -24,6 +25,9 @@ func wire(ctx context.Context, s *chassis.Service) error {
 		return err
 	}
 	payments := app.New(store.New(deps.database, deps.outbox), gateway.New(deps.clients.Legacy), s.Log())
+	if err := s.Idempotency(ctx, deps.database, idempotency.Options{Optional: []string{"createPaymentMethod"}}); err != nil {
+		return err
+	}
 	api.Register(s.Router(), http.New(payments))
 	subscribe(s, consumer.New(deps.inbox, payments))
 	s.Go("settle open payments", payments.Run)

@@ -21,7 +21,7 @@ func TestOrderIsTakenAtThePricesOfTheCatalog(t *testing.T) {
 	}
 	var got order
 	status = get(t, p, "orders", "/v1/orders/"+placed.ID, &got)
-	got.Status, got.Reason, placed.Status = "", "", "" // it may have been settled meanwhile
+	got.Status, got.Reason, placed.Status = nil, "", nil // it may have been settled meanwhile
 	if status != http.StatusOK || got != placed {
 		t.Errorf("status %d, order %+v, want %+v", status, got, placed)
 	}

@@ -143,7 +143,7 @@ type ClientInterface interface {
 
 	// GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
 	//
-	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -152,7 +152,7 @@ type ClientInterface interface {
 
 	// GatewayPay Charge a card, or again the card of an earlier transaction.
 	//
-	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -172,7 +172,7 @@ type ClientInterface interface {
 
 // GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
 //
-// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes any type of body and a specified content type.
 //
@@ -191,7 +191,7 @@ func (c *Client) GatewayPayWithBody(ctx context.Context, contentType string, bod
 
 // GatewayPay Charge a card, or again the card of an earlier transaction.
 //
-// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -392,7 +392,7 @@ type ClientWithResponsesInterface interface {
 
 	// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
 	//
-	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -401,7 +401,7 @@ type ClientWithResponsesInterface interface {
 
 	// GatewayPayWithResponse Charge a card, or again the card of an earlier transaction.
 	//
-	// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -604,7 +604,7 @@ func (r GatewayRefundResponse) ContentType() string {
 
 // GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
 //
-// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -619,7 +619,7 @@ func (c *ClientWithResponses) GatewayPayWithBodyWithResponse(ctx context.Context
 
 // GatewayPayWithResponse Charge a card, or again the card of an earlier transaction.
 //
-// An amount of 0 charges nothing: it takes a card on file, if it is one, or tells of a card on file whether a charge would succeed, which then holds.
+// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -91,7 +91,7 @@ type Card struct {
 	ExpiryMonth int    `json:"expiryMonth"`
 	ExpiryYear  int    `json:"expiryYear"`
 
-	// Number A test card: 4111111111111111 pays, 4000000000000002 is declined.
+	// Number A test card: 4111111111111111 pays, 4000000000000002 is declined, 4000000000000341 is only when it is charged.
 	Number string `json:"number"`
 }
 

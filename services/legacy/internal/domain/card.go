@@ -10,6 +10,7 @@ type Behaviour string
 const (
 	Pays     Behaviour = "pays"
 	Declined Behaviour = "declined"
+	Spent    Behaviour = "spent" // it is taken on file, and declined when it is charged
 	Fails    Behaviour = "fails" // the gateway fails; nothing is charged
 	Hangs    Behaviour = "hangs" // it is charged, but nobody hears of it
 )
@@ -17,6 +18,7 @@ const (
 // testCards are the numbers that do not simply pay.
 var testCards = map[string]Behaviour{
 	"4000000000000002": Declined,
+	"4000000000000341": Spent,
 	"4000000000000119": Fails,
 	"4000000000000259": Hangs,
 }

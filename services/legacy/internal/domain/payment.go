@@ -32,8 +32,8 @@ type Request struct {
 	Currency    string
 }
 
-// Decide says what becomes of a request. With an amount of 0 nothing is charged: a card is then taken on file if it is one
-// and has not expired, and a card on file is told to be good if a charge would succeed.
+// Decide says what becomes of a request. With an amount of 0 nothing is charged: a card is then taken on file unless it
+// is declined, is none or has expired, and a card on file is told to be good if a charge would succeed.
 func Decide(r Request, transactionID string, at time.Time) Payment {
 	p := Payment{
 		Reference: r.Reference, TransactionID: transactionID, Arrived: true, AmountCents: r.AmountCents, Currency: r.Currency, CreatedAt: at,
@@ -59,7 +59,7 @@ func (p Payment) withCard(card Card, at time.Time) Payment {
 		return p.refused("the card has expired")
 	}
 	p.Behaviour, p.Last4 = behaviour, card.last4()
-	if p.AmountCents == 0 {
+	if p.AmountCents == 0 && behaviour != Declined {
 		p.Status, p.Message = http.StatusOK, "the card is on file"
 		return p
 	}
@@ -68,7 +68,7 @@ func (p Payment) withCard(card Card, at time.Time) Payment {
 
 func (p Payment) charge() Payment {
 	switch p.Behaviour {
-	case Declined:
+	case Declined, Spent:
 		return p.refused("the card was declined")
 	case Fails:
 		p.Status, p.Message = http.StatusInternalServerError, "the gateway failed; nothing is charged"

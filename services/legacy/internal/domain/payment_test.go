@@ -33,14 +33,17 @@ func TestDecide(t *testing.T) {
 		"both":                                  {card: card("4111111111111111"), original: onFile(Pays), amount: 1, status: 400},
 		"a refused transaction":                 {original: &Payment{Status: 400, Behaviour: Pays}, amount: 1, status: 400},
 		"on file, pays":                         {original: onFile(Pays), amount: 1, status: 200, charged: 1},
-		"on file, is declined":                  {original: onFile(Declined), amount: 1, status: 400},
+		"on file, is declined":                  {original: onFile(Spent), amount: 1, status: 400},
 		"on file, fails":                        {original: onFile(Fails), amount: 1, status: 500},
 		"on file, answer lost":                  {original: onFile(Hangs), amount: 1, status: 200, charged: 1, lost: true},
 		"taking a card on file":                 {card: card("4111111111111111"), status: 200},
-		"taking a card that will be declined":   {card: card("4000000000000002"), status: 200},
+		"taking a card that is declined":        {card: card("4000000000000002"), status: 400},
+		"taking a card that will be declined":   {card: card("4000000000000341"), status: 200},
+		"a card that will be declined":          {card: card("4000000000000341"), amount: 1250, status: 400},
+		"taking a card that will fail":          {card: card("4000000000000119"), status: 200},
 		"taking a card whose answers get lost":  {card: card("4000000000000259"), status: 200},
 		"verifying a card on file":              {original: onFile(Pays), status: 200},
-		"verifying a card that will be refused": {original: onFile(Declined), status: 400},
+		"verifying a card that will be refused": {original: onFile(Spent), status: 400},
 		"verifying a card that will fail":       {original: onFile(Fails), status: 500},
 		"verifying a card whose answer is lost": {original: onFile(Hangs), status: 200},
 	} {
@@ -54,11 +57,11 @@ func TestDecide(t *testing.T) {
 }
 
 func TestACardOnFileIsThatOfItsTransaction(t *testing.T) {
-	first := Decide(Request{Card: card("4000000000000002")}, "t", at)
-	if first.Behaviour != Declined || first.Last4 != "0002" {
+	first := Decide(Request{Card: card("4000000000000341")}, "t", at)
+	if first.Behaviour != Spent || first.Last4 != "0341" {
 		t.Errorf("on file %+v", first)
 	}
-	if again := Decide(Request{Original: &first, AmountCents: 1}, "t", at); again.Status != http.StatusBadRequest || again.Last4 != "0002" {
+	if again := Decide(Request{Original: &first, AmountCents: 1}, "t", at); again.Status != http.StatusBadRequest || again.Last4 != "0341" {
 		t.Errorf("charged again %+v", again)
 	}
 }

@@ -106,7 +106,7 @@ func TestALostAnswerCanBeLookedUp(t *testing.T) {
 
 func TestACardOnFileBehavesAsTheCard(t *testing.T) {
 	g := legacytest.New(t)
-	for number, status := range map[string]int{"4111111111111111": 200, "4000000000000002": 400, "4000000000000119": 500} {
+	for number, status := range map[string]int{"4111111111111111": 200, "4000000000000341": 400, "4000000000000119": 500} {
 		taken := call(t, g, "POST", "/gateway/payments", payment("take"+number, number, "0"), 200)
 		for reference, amount := range map[string]string{"verify": "0", "charge": "100"} {
 			body := `{"reference": "` + reference + number + `", "original_transaction_id": "` + taken.TransactionID +
@@ -114,6 +114,7 @@ func TestACardOnFileBehavesAsTheCard(t *testing.T) {
 			call(t, g, "POST", "/gateway/payments", body, status)
 		}
 	}
+	call(t, g, "POST", "/gateway/payments", payment("take", "4000000000000002", "0"), 400)
 	call(t, g, "POST", "/gateway/payments",
 		`{"reference": "x", "original_transaction_id": "unknown", "amount_cents": 1, "currency_code": "EUR"}`, 400)
 }

@@ -26,7 +26,8 @@ import (
 // The test cards.
 const (
 	pays     = "4111111111111111"
-	declined = "4000000000000002"
+	refused  = "4000000000000002" // when it is registered
+	declined = "4000000000000341" // when it is charged
 	fails    = "4000000000000119"
 	hangs    = "4000000000000259"
 )

@@ -211,7 +211,7 @@ func TestAnUnknownOrderHasNoPayment(t *testing.T) {
 
 func TestARefusedCardIsNotKept(t *testing.T) {
 	s := newShop(t)
-	for _, card := range []domain.Card{domain.NewCard("4111111111111112", 12, 2099, "987"), domain.NewCard(pays, 1, 2001, "987")} {
+	for _, card := range []domain.Card{domain.NewCard("4111111111111112", 12, 2099, "987"), domain.NewCard(pays, 1, 2001, "987"), domain.NewCard(refused, 12, 2099, "987")} {
 		if _, err := s.Register(t.Context(), "c", card); !errors.Is(err, ErrCard) {
 			t.Errorf("error %v", err)
 		}

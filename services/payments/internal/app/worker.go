@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/trellis-mesh/trellis/services/payments/internal/store"
 )
 
 const (
@@ -62,13 +59,10 @@ func (p *Payments) Work(ctx context.Context) (int, error) {
 
 func (p *Payments) work(ctx context.Context, orderID string) error {
 	if ctx.Err() != nil {
-		return nil
+		return ctx.Err()
 	}
 	payment, asked, err := p.store.Claim(ctx, orderID, p.now(), p.now().Add(lease))
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil //nolint:nilerr // another replica was faster
-	case err != nil:
+	if err != nil || asked == 0 { // another replica was faster
 		return err
 	}
 	_, err = p.ask(ctx, payment, asked)

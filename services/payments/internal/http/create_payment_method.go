@@ -7,7 +7,8 @@ import (
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
-// CreatePaymentMethod hands a card to the gateway. Of the card, its brand and last digits are kept.
+// CreatePaymentMethod hands a card to the gateway. Of the card, its brand and last digits are kept. With an Idempotency-Key it may be
+// repeated; a crash at the wrong moment then leaves a card on file that nobody has heard of, and nothing is charged for that.
 func (h *Handler) CreatePaymentMethod(ctx context.Context, request api.CreatePaymentMethodRequestObject) (api.CreatePaymentMethodResponseObject, error) {
 	card := request.Body.Card
 	method, err := h.payments.Register(ctx, request.Body.CustomerID, domain.NewCard(card.Number, card.ExpiryMonth, card.ExpiryYear, card.Cvv))

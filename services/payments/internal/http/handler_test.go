@@ -16,6 +16,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/httpclient"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
@@ -55,6 +56,7 @@ type service struct {
 	legacy   *legacytest.Gateway
 	network  *httptest.Server
 	payments *app.Payments
+	key      string // of the next cards
 }
 
 func newService(t *testing.T) *service {
@@ -90,6 +92,14 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	s.payments = app.New(store.New(s.db, box), gateway.New(legacy), s.tel.Log)
+	if err := database.Migrate(t.Context(), s.db, idempotency.Migrations()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := idempotency.New(s.db, idempotency.Options{Optional: []string{"createPaymentMethod"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Router().Use(keys.Middleware)
 	api.Register(server.Router(), New(s.payments))
 	s.Handler = server.Handler()
 	return s
@@ -100,6 +110,9 @@ func (s *service) call(t *testing.T, method, path, body string, status int, out 
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
+	if s.key != "" {
+		r.Header.Set("Idempotency-Key", s.key)
+	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	if w.Code != status {
@@ -177,15 +190,30 @@ func TestChargeAndRefund(t *testing.T) {
 	}
 }
 
+func TestARepeatedRegistrationGivesTheSameMethod(t *testing.T) {
+	s := newService(t)
+	s.key = "attempt-1"
+	first := s.card(t, pays)
+	if again := s.card(t, pays); again != first {
+		t.Errorf("methods %s and %s", first, again)
+	}
+	s.refused(t, "POST", "/v1/payment-methods", newCard("5555555555554444"), http.StatusUnprocessableEntity, "idempotency_key_reused")
+	s.key = "attempt-2"
+	if other := s.card(t, pays); other == first {
+		t.Error("another attempt gives the same method")
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	s := newService(t)
 	s.refused(t, "GET", "/v1/payments/unknown", "", http.StatusNotFound, "payment_not_found")
 	s.refused(t, "PUT", "/v1/payments/o", newPayment("unknown", "1"), http.StatusUnprocessableEntity, "payment_method_not_found")
 	s.refused(t, "PUT", "/v1/payments/o", newPayment("invoice", "1.005"), http.StatusUnprocessableEntity, "amount_invalid")
 	s.refused(t, "POST", "/v1/payment-methods", newCard("4111111111111112"), http.StatusUnprocessableEntity, "card_refused")
+	s.refused(t, "POST", "/v1/payment-methods", newCard("4000000000000002"), http.StatusUnprocessableEntity, "card_refused")
 	s.refused(t, "PUT", "/v1/transactions/x/commit", "", http.StatusConflict, "transaction_unknown")
 	var declined api.Payment
-	s.call(t, "PUT", "/v1/payments/o", newPayment(s.card(t, "4000000000000002"), "1"), http.StatusOK, &declined)
+	s.call(t, "PUT", "/v1/payments/o", newPayment(s.card(t, "4000000000000341"), "1"), http.StatusOK, &declined)
 	if declined.Status != "failed" || declined.Reason == nil || *declined.Reason != "the card was declined" {
 		t.Errorf("declined %+v", declined)
 	}
@@ -324,7 +352,9 @@ func TestCardsAreNeverKeptOrLogged(t *testing.T) {
 		s.ServeHTTP(w, r)
 		problems = append(problems, w.Body.String())
 	}
+	s.key = "attempt-1"
 	card := s.card(t, pays)
+	s.key = ""
 	s.call(t, "PUT", "/v1/payments/o", newPayment(card, "12.50"), http.StatusOK, &api.Payment{})
 	s.network.Close()
 	s.refused(t, "POST", "/v1/payment-methods", newCard(pays), http.StatusServiceUnavailable, "gateway_unavailable")

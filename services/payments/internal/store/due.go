@@ -20,8 +20,8 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (orders []str
 	return orders, nil
 }
 
-// Claim makes a due payment the caller's to ask the gateway about until the given time; it is ErrNotFound when it is somebody
-// else's, or not due. asked counts the claims, this one included, since the payment changed.
+// Claim makes a due payment the caller's to ask the gateway about until the given time. asked counts the claims, this one
+// included, since the payment changed; 0 is for one that is not due, or somebody else's by now.
 func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, asked int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// The condition is checked again on the row itself, so that of several who saw it due one gets it.
@@ -30,8 +30,8 @@ func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time)
 		if err != nil {
 			return fmt.Errorf("claim payment: %w", err)
 		}
-		if n == 0 {
-			return ErrNotFound
+		if asked = 0; n == 0 {
+			return nil
 		}
 		row, err := one[paymentRow](ctx, tx.NewSelect(), "order_id", orderID)
 		if err != nil {
