@@ -34,6 +34,7 @@ test: race-note ## unit tests, race detector on; needs only Go and make
 
 verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
 	$(GO) run ./test/proofs $(GO) test $(RACE) -tags real -timeout 25m $(VERIFIED)
+	$(GO) test $(RACE) -tags real -run OnKafka ./internal/cli
 	cd tools && $(GO) test $(RACE) ./...
 	cd bench && $(GO) test $(RACE) ./...
 	$(MAKE) mesh-proof
