@@ -10,6 +10,9 @@ RACE := $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 # Modules with code of their own; the linter runs in each.
 MODULES := . bench mesh/proof tools
 
+# verify: what is tested on real servers, and what else holds a proof of a pattern (docs/patterns). Each of these proofs must pass.
+VERIFIED := ./chassis/... ./services/... ./internal/cluster ./internal/lint/... ./internal/local ./test/...
+
 # soak: how long each fuzz target runs, and how often each crash test does.
 FUZZTIME ?= 30s
 ROUNDS   ?= 50
@@ -29,8 +32,9 @@ up: ## run all services on this machine until Ctrl-C
 test: race-note ## unit tests, race detector on; needs only Go and make
 	$(GO) test $(RACE) -timeout 15m ./...
 
-verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), and of the nested modules
-	$(GO) test $(RACE) -tags real -timeout 25m ./chassis/... ./internal/cluster ./test/...
+verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
+	$(GO) run ./test/proofs $(GO) test $(RACE) -tags real -timeout 25m $(VERIFIED)
+	$(GO) test $(RACE) -tags real -run OnKafka ./internal/cli
 	cd tools && $(GO) test $(RACE) ./...
 	cd bench && $(GO) test $(RACE) ./...
 	$(MAKE) mesh-proof
@@ -90,7 +94,7 @@ fmt: ## format the code
 generate: ## write again what follows from the declarations and from the code
 	$(GO) generate ./...
 	$(GO) run ./cmd/scaffold sync
-	$(GO) test ./test/docs -run Graph -update
+	$(GO) test ./test/docs -run 'Graph|Code' -update
 
 tools: ## build the pinned tools now, instead of at their first use
 	$(LINT) version

@@ -28,6 +28,9 @@ type DeadLetter struct {
 	headers   []kafka.Header
 }
 
+// ID names the letter among those of its group, for good.
+func (l DeadLetter) ID() string { return fmt.Sprintf("%d-%d", l.partition, l.offset) }
+
 // DeadLetters are a group's dead letters, oldest first. One operator at a time should redrive or discard them: two would
 // redrive some twice.
 type DeadLetters struct {

@@ -5,7 +5,8 @@
 // made: it is a row in the coordinator's database, written in one transaction with what the service wants to come true with
 // it, and before anybody is told. From then on there is no way back: a participant that cannot be told is told again, for ever.
 // Without that row a transaction is aborted, so a participant in doubt may ask (Coordinator.Decision) and gets an answer that
-// stays true.
+// stays true. That the row outlives a power failure is the database's promise: PostgreSQL's, unless synchronous_commit is off; a
+// SQLite file outlives a crash of the process only.
 //
 // While a participant is prepared it holds locks or stock that others wait for, and all participants must be up. Prefer
 // package saga where a compensation can be defined; use this where nobody may see a half-done state.

@@ -8,4 +8,15 @@
 //	<!-- start until="…" -->  start it and wait for that text; it goes on until the end of the document, or until
 //	<!-- stop -->             , and is then interrupted as by Ctrl-C and must leave no port taken.
 //	<!-- make -->             the lines are make targets, which the continuous integration runs itself: they must exist.
+//	<!-- test -->             the lines are go test commands, which make verify runs in its own way: package and test must exist.
+//
+// Code that a document shows is taken from its file, and written again by make generate. The line above says what it is: a
+// declaration, the lines in it from the first text to the second, or such lines of a file that is not Go.
+//
+//	<!-- code chassis/outbox/relay.go Relay.claim -->
+//	<!-- code chassis/outbox/relay.go Relay.claim "first text" "last text" -->
+//	<!-- code services/orders/service.yaml "calls:" "events:" -->
+//
+// The catalogue of patterns, docs/patterns, is checked further: every pattern has a page with all of its parts, and a proof that
+// exists. That the proofs ran is checked by test/proofs.
 package docs

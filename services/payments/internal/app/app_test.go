@@ -37,6 +37,7 @@ const (
 type wire struct {
 	handler http.Handler
 	fault   atomic.Pointer[func(*http.Request) fault]
+	between func(*http.Request) // is called between a request and its answer
 }
 
 // fault is what goes wrong with a request.
@@ -60,6 +61,9 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 	}
 	answer := httptest.NewRecorder()
 	w.handler.ServeHTTP(answer, r)
+	if w.between != nil {
+		w.between(r)
+	}
 	if goes == lostAnswer || r.Context().Err() != nil {
 		return nil, errLost
 	}

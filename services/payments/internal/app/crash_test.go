@@ -115,7 +115,7 @@ func (p *process) Do(r *http.Request) (*http.Response, error) {
 	if p.share == 0 {
 		return again()
 	}
-	switch p.pick(8) {
+	switch p.pick(6) {
 	case 0:
 		return nil, errLost
 	case 1: // the network delivers it, but not now
@@ -170,6 +170,9 @@ type chaos struct {
 	late   late
 	cards  map[string]string // number by method
 	orders []domain.Order
+
+	mu    sync.Mutex
+	given map[string]bool // the orders whose refund was promised to somebody
 }
 
 // life starts a replica that dies at a share of its calls.
@@ -190,23 +193,19 @@ func (c *chaos) act(ctx context.Context, p *Payments, rng *rand.Rand) error {
 	i := rng.IntN(len(c.orders))
 	o := c.orders[i]
 	switch rng.IntN(6) {
-	case 0, 1:
+	case 0:
 		_, err := p.Work(ctx)
 		return err
-	case 2:
+	case 1:
 		c.late.deliver(false)
 		c.clock.Add(int64(rng.IntN(20)) * 1_000_000)
 		return nil
-	case 3:
+	case 2, 3:
 		if i%2 == 1 || i >= 8 { // every other order is never given back
 			_, err := p.Get(ctx, o.ID)
 			return err
 		}
-		if i < 4 {
-			_, err := p.Refund(ctx, o.ID)
-			return err
-		}
-		return p.Cancelled(ctx, o.ID)
+		return c.giveBack(ctx, p, i < 4, o.ID)
 	}
 	switch {
 	case i < 4:
@@ -216,6 +215,20 @@ func (c *chaos) act(ctx context.Context, p *Payments, rng *rand.Rand) error {
 		return p.Reserved(ctx, o)
 	}
 	return c.coordinate(ctx, p, i, o)
+}
+
+func (c *chaos) giveBack(ctx context.Context, p *Payments, onRequest bool, orderID string) (err error) {
+	if onRequest {
+		_, err = p.Refund(ctx, orderID)
+	} else {
+		err = p.Cancelled(ctx, orderID)
+	}
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.given[orderID] = true
+	}
+	return err
 }
 
 // coordinate is what a coordinator does with a transaction: even ones are aborted, odd ones committed if the vote was yes.
@@ -253,7 +266,7 @@ func TestMoneyIsRightAfterCrashesAndLostAnswers(t *testing.T) {
 
 func round(t *testing.T, rng *rand.Rand, replicas int) {
 	t.Helper()
-	c := &chaos{shop: newShop(t), t: t, cards: map[string]string{}}
+	c := &chaos{shop: newShop(t), t: t, cards: map[string]string{}, given: map[string]bool{}}
 	methods := make([]string, 3)
 	for i, number := range []string{pays, declined, fails} {
 		methods[i] = c.card(t, number)
@@ -320,6 +333,9 @@ func (c *chaos) check() {
 		delete(charged, p.ID)
 		if p.Status == domain.Succeeded && c.cards[o.Method] != pays || p.Status == domain.Failed && c.cards[o.Method] == pays {
 			c.t.Errorf("order %d with card %s is %s", i, c.cards[o.Method], p.Status)
+		}
+		if c.given[o.ID] && p.Status != domain.Refunded && p.Status != domain.Failed {
+			c.t.Errorf("order %d is %s, though it was to be given back", i, p.Status)
 		}
 		c.checkEvents(i, p, events[o.ID])
 	}

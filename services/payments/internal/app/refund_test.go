@@ -114,6 +114,30 @@ func TestChargeAndRefundAtOnceKeepNothing(t *testing.T) {
 	}
 }
 
+func TestARefundThatComesBeforeTheAnswerToTheChargeHolds(t *testing.T) {
+	for _, arrives := range []bool{true, false} { // the refund, at the gateway, before the answer arrives here
+		s := newShop(t)
+		o := order(t, "o", s.card(t, pays), "12.50")
+		s.wire.between = func(r *http.Request) {
+			if r.Method != http.MethodPost {
+				return
+			}
+			if !arrives {
+				s.wire.breaks(away)
+			}
+			if _, err := s.Refund(t.Context(), "o"); err != nil {
+				t.Error(err)
+			}
+		}
+		if p := s.charge(t, o); p.Status != domain.Refunding && p.Status != domain.Refunded {
+			t.Errorf("the answer to the charge makes it %s", p.Status)
+		}
+		s.wire.breaks(func(*http.Request) fault { return none })
+		s.settle(t)
+		s.wants(t, "o", domain.Refunded, 0)
+	}
+}
+
 func TestRefundWhileTheGatewayIsAwayIsMadeUpFor(t *testing.T) {
 	s := newShop(t)
 	s.charge(t, order(t, "o", s.card(t, pays), "12.50"))
