@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/saga"
 )
@@ -30,6 +32,35 @@ func eachStep(t *testing.T, db *database.DB, f failure, calls []int, state saga.
 
 func eachStepRefused(t *testing.T, db *database.DB) {
 	eachStep(t, db, failure{before: failing(saga.Refused(errMade))}, nil, saga.Compensated, [3]string{"", "+a -a", "+a +b -b -a"})
+}
+
+func causeIsKnown(t *testing.T, db *database.DB) {
+	w := newWorld()
+	w.at("b", "do", failure{before: failing(saga.Refused(errMade))})
+	causes := make(chan string, 4)
+	s := newSaga(t, db, journey(w, 3, func(def *saga.Definition[trip]) {
+		do, undo := def.Steps[0].Do, def.Steps[0].Undo
+		def.Steps[0].Do = func(ctx context.Context, s *trip) error {
+			causes <- "do: " + saga.Cause(ctx)
+			return do(ctx, s)
+		}
+		def.Steps[0].Undo = func(ctx context.Context, s *trip) error {
+			causes <- "undo: " + saga.Cause(ctx)
+			return undo(ctx, s)
+		}
+		def.Done = func(ctx context.Context, _ bun.Tx, _ string, _ trip, _ saga.State) error {
+			causes <- "done: " + saga.Cause(ctx)
+			return nil
+		}
+	}))
+	run(t, s)
+	start(t, db, s, "1")
+	settled(t, s, w, "1", saga.Compensated, "+a -a")
+	for _, want := range []string{"do: ", "undo: " + errMade.Error(), "done: " + errMade.Error()} {
+		if got := <-causes; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
 
 func eachStepPermanent(t *testing.T, db *database.DB) {

@@ -29,3 +29,11 @@ func DoKey(ctx context.Context) string {
 	}
 	return ""
 }
+
+type causeKey struct{}
+
+// Cause is the text of the error for which the saga compensates, in an Undo and in Done; "" in a saga that does not.
+func Cause(ctx context.Context) string {
+	cause, _ := ctx.Value(causeKey{}).(string)
+	return cause
+}

@@ -111,7 +111,7 @@ func (s *Saga[S]) attempt(ctx context.Context, r *row) error {
 
 // measured calls fn with a time limit and in a span; a panic is an error, and nobody knows what it left behind.
 func (s *Saga[S]) measured(ctx context.Context, r *row, timeout time.Duration, fn func(context.Context) error) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, causeKey{}, r.Cause), timeout)
 	defer cancel()
 	name := r.action()
 	if r.Step != "" {

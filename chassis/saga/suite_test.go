@@ -31,6 +31,7 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"the same id is the same saga":                               sameID,
 		"ids of two definitions are apart":                           definitionsApart,
 		"each step refused":                                          eachStepRefused,
+		"why it compensates is known to Undo and Done":               causeIsKnown,
 		"each step failing permanently, perhaps with an effect":      eachStepPermanent,
 		"each step failing for a while":                              eachStepTransient,
 		"each step failing too often":                                eachStepTooOften,

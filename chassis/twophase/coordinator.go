@@ -72,6 +72,14 @@ func (o Options) withDefaults() Options {
 // is then made again; a Commit only while there is time.
 type Decided[D any] func(ctx context.Context, tx bun.Tx, id string, data D, decision Decision) error
 
+type causeKey struct{}
+
+// Cause is the text of the error for which the transaction aborts, in Decided; "" when it commits.
+func Cause(ctx context.Context) string {
+	cause, _ := ctx.Value(causeKey{}).(string)
+	return cause
+}
+
 // Coordinator begins transactions and brings them to their end.
 type Coordinator[D any] struct {
 	db      *database.DB

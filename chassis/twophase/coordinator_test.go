@@ -75,6 +75,25 @@ func oneNo(t *testing.T, db *database.DB) {
 	}
 }
 
+func causeIsKnown(t *testing.T, db *database.DB) {
+	causes := make(chan string, 2)
+	s := newShop(t, db, func(ctx context.Context, tx bun.Tx, id string, data cart, decision twophase.Decision) error {
+		causes <- fmt.Sprint(id, decision, " ", twophase.Cause(ctx))
+		return writeDecision(ctx, tx, id, data, decision)
+	})
+	s.run(t)
+	s.begin(t, "1")
+	s.ended(t, "1", twophase.Committed)
+	s.parties["payments"].at("prepare", failure{before: failing(twophase.Refused(errMade))})
+	s.begin(t, "2")
+	s.ended(t, "2", twophase.Aborted)
+	for _, want := range []string{"1commit ", "2abort payments: " + errMade.Error()} {
+		if got := <-causes; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func oneHangs(t *testing.T, db *database.DB) {
 	s := newShop(t, db, nil, func(o *twophase.Options) { o.Prepare = 300 * time.Millisecond })
 	s.parties["payments"].at("prepare", failure{after: hang})

@@ -210,7 +210,7 @@ func (c *Coordinator[D]) callDecided(ctx context.Context, tx bun.Tx, r *row) (er
 			err = hookError{fmt.Errorf("panic: %v", v)}
 		}
 	}()
-	if err := c.decided(ctx, tx, r.ID, data, r.State.decision()); err != nil {
+	if err := c.decided(context.WithValue(ctx, causeKey{}, r.Cause), tx, r.ID, data, r.State.decision()); err != nil {
 		return hookError{err}
 	}
 	return nil

@@ -27,6 +27,7 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"a commit begins at once":                                  beginsAtOnce,
 		"a rollback begins nothing":                                rollbackBeginsNothing,
 		"one votes no and all abort":                               oneNo,
+		"why it aborts is known to Decided":                        causeIsKnown,
 		"one does not answer and all abort":                        oneHangs,
 		"a vote is asked for again while there is time":            askedAgain,
 		"nobody is told before the decision is durable":            durableFirst,
