@@ -40,6 +40,8 @@ type Options struct {
 	BuildFlags []string
 	// Env is set for every service, over what the platform itself sets: {"APP_LOG_LEVEL": "debug"}.
 	Env map[string]string
+	// ServiceEnv is set for the service of a name, over all that; a service refuses variables that it does not know.
+	ServiceEnv map[string]map[string]string
 
 	// Kafka lists the brokers of a real cluster, Redis is the URL of a real server, and Database gives a service's database
 	// URL. Each replaces what would be hosted in the process.

@@ -171,6 +171,7 @@ func (p *Platform) environment(s *spec.Service) []string {
 	}
 	maps.Copy(set, p.tokenSettings(s))
 	maps.Copy(set, p.options.Env)
+	maps.Copy(set, p.options.ServiceEnv[s.Name])
 	env := os.Environ()
 	for _, k := range slices.Sorted(maps.Keys(set)) {
 		env = append(env, k+"="+set[k])

@@ -157,6 +157,7 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 	t.Setenv("APP_LOG_LEVEL", "warn")
 	o := options(t, io.Discard)
 	o.Env = map[string]string{"APP_ENVIRONMENT": "test"}
+	o.ServiceEnv = map[string]map[string]string{"back": {"APP_ENVIRONMENT": "back's own"}}
 	p := start(t, o)
 
 	env := func(service string) map[string]string {
@@ -194,6 +195,9 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 	}
 	if back["APP_REDIS_URL"] == "" || back["APP_REDIS_URL"] != p.Redis() {
 		t.Errorf("back's cache is %q, the platform's %q", back["APP_REDIS_URL"], p.Redis())
+	}
+	if back["APP_ENVIRONMENT"] != "back's own" {
+		t.Errorf("back's environment is %q", back["APP_ENVIRONMENT"])
 	}
 	if back["APP_TELEMETRY_ENDPOINT"] == "" || back["APP_TELEMETRY_RATIO"] != "1" {
 		t.Errorf("back's telemetry: %v", back)
