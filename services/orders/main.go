@@ -5,9 +5,12 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/saga"
 	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/orders/internal/http"
+	"github.com/trellis-mesh/trellis/services/orders/internal/partner"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 )
 
@@ -21,8 +24,26 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	orders := store.New(deps.database, deps.outbox)
-	api.Register(s.Router(), http.New(http.Deps{Store: orders, Clients: deps.clients}))
-	subscribe(s, consumer.New(deps.inbox, deps.outbox, s.Log()))
+	flags, err := s.Flags(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Migrate(ctx, deps.database, saga.Migrations()); err != nil {
+		return err
+	}
+	orders, err := app.New(app.Deps{
+		Database: deps.database, Outbox: deps.outbox, Flags: flags, Log: s.Log(), Registry: s.Registry(),
+		Partners: app.Partners{
+			Inventory: partner.Inventory{Client: deps.clients.Inventory},
+			Payments:  partner.Payments{Client: deps.clients.Payments},
+			Shipping:  partner.Shipping{Client: deps.clients.Shipping},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.Go("fulfilment of orders", orders.Run)
+	api.Register(s.Router(), http.New(http.Deps{Orders: orders, Store: store.New(deps.database, deps.outbox), Clients: deps.clients}))
+	subscribe(s, consumer.New(deps.inbox, orders))
 	return nil
 }

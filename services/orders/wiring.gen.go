@@ -12,9 +12,12 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	catalogapi "github.com/trellis-mesh/trellis/services/catalog/api"
+	inventoryapi "github.com/trellis-mesh/trellis/services/inventory/api"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/http"
 	"github.com/trellis-mesh/trellis/services/orders/migrations"
+	paymentsapi "github.com/trellis-mesh/trellis/services/payments/api"
+	shippingapi "github.com/trellis-mesh/trellis/services/shipping/api"
 	usersapi "github.com/trellis-mesh/trellis/services/users/api"
 )
 
@@ -31,6 +34,27 @@ var spec = chassis.Spec{
 			Timeout:     time.Second,
 			Attempts:    2,
 			PerTry:      500 * time.Millisecond,
+			Concurrency: 20,
+		},
+		{
+			Service:     "inventory",
+			Timeout:     2 * time.Second,
+			Attempts:    2,
+			PerTry:      time.Second,
+			Concurrency: 20,
+		},
+		{
+			Service:     "payments",
+			Timeout:     5 * time.Second,
+			Attempts:    1,
+			PerTry:      5 * time.Second,
+			Concurrency: 20,
+		},
+		{
+			Service:     "shipping",
+			Timeout:     2 * time.Second,
+			Attempts:    2,
+			PerTry:      time.Second,
 			Concurrency: 20,
 		},
 		{
@@ -68,6 +92,15 @@ func connect(ctx context.Context, s *chassis.Service) (d deps, err error) {
 	if d.clients.Catalog, err = catalogClient(s); err != nil {
 		return d, err
 	}
+	if d.clients.Inventory, err = inventoryClient(s); err != nil {
+		return d, err
+	}
+	if d.clients.Payments, err = paymentsClient(s); err != nil {
+		return d, err
+	}
+	if d.clients.Shipping, err = shippingClient(s); err != nil {
+		return d, err
+	}
 	if d.clients.Users, err = usersClient(s); err != nil {
 		return d, err
 	}
@@ -80,6 +113,30 @@ func catalogClient(s *chassis.Service) (http.Catalog, error) {
 		return nil, err
 	}
 	return catalogapi.NewClientWithResponses(client.URL, catalogapi.WithHTTPClient(client.HTTP))
+}
+
+func inventoryClient(s *chassis.Service) (http.Inventory, error) {
+	client, err := s.Client("inventory")
+	if err != nil {
+		return nil, err
+	}
+	return inventoryapi.NewClientWithResponses(client.URL, inventoryapi.WithHTTPClient(client.HTTP))
+}
+
+func paymentsClient(s *chassis.Service) (http.Payments, error) {
+	client, err := s.Client("payments")
+	if err != nil {
+		return nil, err
+	}
+	return paymentsapi.NewClientWithResponses(client.URL, paymentsapi.WithHTTPClient(client.HTTP))
+}
+
+func shippingClient(s *chassis.Service) (http.Shipping, error) {
+	client, err := s.Client("shipping")
+	if err != nil {
+		return nil, err
+	}
+	return shippingapi.NewClientWithResponses(client.URL, shippingapi.WithHTTPClient(client.HTTP))
 }
 
 func usersClient(s *chassis.Service) (http.Users, error) {

@@ -11,18 +11,34 @@ import (
 // TestOrderIsCompletedOrCancelledByEvents follows orders through inventory and payments: each service does its part when it is told of
 // the part before, and what one of them cannot do is given back by the others.
 func TestOrderIsCompletedOrCancelledByEvents(t *testing.T) {
-	p := start(t, local.Options{})
+	completesOrCancels(t, start(t, local.Options{}), "choreography")
+}
+
+// TestOrderIsCompletedOrCancelledBySaga has orders ask each of the others, and undo what came before a no.
+func TestOrderIsCompletedOrCancelledBySaga(t *testing.T) {
+	completesOrCancels(t, start(t, local.Options{ServiceEnv: fulfilledBy("orchestration")}), "orchestration")
+}
+
+// fulfilledBy sets the flag of orders for everybody.
+func fulfilledBy(way string) map[string]map[string]string {
+	return map[string]map[string]string{"orders": {"APP_FLAGS_SET": "orders.fulfilment=" + way}}
+}
+
+// completesOrCancels follows orders until they are settled, and looks at what they leave in the services.
+func completesOrCancels(t *testing.T, p *shop, way string) {
+	t.Helper()
 	ada, tea, sold := customer(t, p, "Ada"), product(t, p, "tea", "12.50"), product(t, p, "cocoa", "3.00")
 	stock(t, p, tea, 10)
-	pays, declined := card(t, p, ada, "4111111111111111"), "4000000000000002"
+	pays, spent, declined := card(t, p, ada, "4111111111111111"), card(t, p, ada, "4000000000000341"), "4000000000000002"
 
 	paid := settled(t, p, placeOn(t, p, ada, tea, pays))
-	if paid.Status != "completed" || paid.Reason != "" {
+	if paid.Status != "completed" || paid.Reason != "" || paid.Fulfilment != way {
 		t.Errorf("an order that is in stock and paid is %+v", paid)
 	}
 	wantStock(t, p, tea, 8, 0)
 	wantShipped(t, p, paid.ID)
-	if got := payment(t, p, paid.ID); got.Status != "succeeded" || got.Amount.Amount != "25.00" {
+	eventually(t, 30*time.Second, "the order is paid", func() bool { return payment(t, p, paid.ID).Status == "succeeded" })
+	if got := payment(t, p, paid.ID); got.Amount.Amount != "25.00" {
 		t.Errorf("its payment is %+v", got)
 	}
 	if invoiced := settled(t, p, placeOn(t, p, ada, tea, "")); invoiced.Status != "completed" {
@@ -30,7 +46,7 @@ func TestOrderIsCompletedOrCancelledByEvents(t *testing.T) {
 	}
 	wantStock(t, p, tea, 6, 0)
 
-	if gone := settled(t, p, placeOn(t, p, ada, sold, pays)); gone.Status != "cancelled" || gone.Reason == "" {
+	if gone := settled(t, p, placeOn(t, p, ada, sold, pays)); gone.Status != "cancelled" || gone.Reason != "stock_insufficient" {
 		t.Errorf("an order that is not in stock is %+v", gone)
 	}
 
@@ -39,10 +55,14 @@ func TestOrderIsCompletedOrCancelledByEvents(t *testing.T) {
 	if status := post(t, p, "payments", "/v1/payment-methods", newCard(ada, declined), &refused); status < 400 || status >= 500 {
 		t.Errorf("a declined card: status %d, %+v", status, refused)
 	}
-	if lost := settled(t, p, placeOn(t, p, ada, tea, "no-such-method")); lost.Status != "cancelled" || lost.Reason == "" {
-		t.Errorf("an order that cannot be paid is %+v", lost)
+	for _, method := range []string{"no-such-method", spent} {
+		lost := settled(t, p, placeOn(t, p, ada, tea, method))
+		if lost.Status != "cancelled" || lost.Reason == "" {
+			t.Errorf("an order that cannot be paid is %+v", lost)
+		}
+		wantStock(t, p, tea, 6, 0)
+		wantNotShipped(t, p, lost.ID)
 	}
-	wantStock(t, p, tea, 6, 0)
 }
 
 // placeOn orders two pieces of a product, to be paid by a method; the empty one is the default.
@@ -115,6 +135,15 @@ func wantShipped(t *testing.T, p *shop, order string) {
 	})
 	if got.OrderID != order || got.Status != "arranged" {
 		t.Errorf("the shipment is %+v", got)
+	}
+}
+
+// wantNotShipped checks that the shipment of a cancelled order, if there ever was one, is cancelled.
+func wantNotShipped(t *testing.T, p *shop, order string) {
+	t.Helper()
+	var got struct{ Status any }
+	if status := get(t, p, "shipping", "/v1/shipments/"+order, &got); status != http.StatusNotFound && got.Status != "cancelled" {
+		t.Errorf("the shipment of a cancelled order: status %d, %+v", status, got)
 	}
 }
 

@@ -163,6 +163,7 @@ func product(t *testing.T, p *shop, name, amount string) string {
 // order is what the tests look at in an order.
 type order struct {
 	ID, Code, Reason string
+	Fulfilment       string
 	Status           any // a problem's is a number
 	Customer         struct{ Name string }
 	Total            struct{ Amount string }

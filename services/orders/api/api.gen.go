@@ -19,6 +19,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for OrderFulfilment.
+const (
+	Choreography  OrderFulfilment = "choreography"
+	Orchestration OrderFulfilment = "orchestration"
+	TwoPhase      OrderFulfilment = "two-phase"
+)
+
+// Valid indicates whether the value is a known member of the OrderFulfilment enum.
+func (e OrderFulfilment) Valid() bool {
+	switch e {
+	case Choreography:
+		return true
+	case Orchestration:
+		return true
+	case TwoPhase:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderStatus.
 const (
 	Cancelled OrderStatus = "cancelled"
@@ -97,11 +118,14 @@ type NewOrder struct {
 
 // Order defines model for Order.
 type Order struct {
-	CreatedAt     time.Time `json:"createdAt"`
-	Customer      Customer  `json:"customer"`
-	ID            string    `json:"id"`
-	Items         []Item    `json:"items"`
-	PaymentMethod *string   `json:"paymentMethod,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
+	Customer  Customer  `json:"customer"`
+
+	// Fulfilment How stock, payment and shipment come together: by events alone, by a saga, or in a transaction of two phases.
+	Fulfilment    OrderFulfilment `json:"fulfilment"`
+	ID            string          `json:"id"`
+	Items         []Item          `json:"items"`
+	PaymentMethod *string         `json:"paymentMethod,omitempty"`
 
 	// Reason Why it was cancelled.
 	Reason          *string     `json:"reason,omitempty"`
@@ -111,6 +135,9 @@ type Order struct {
 	// Total An amount in a currency. The amount is a decimal number in a string, so that no digit is lost.
 	Total Money `json:"total"`
 }
+
+// OrderFulfilment How stock, payment and shipment come together: by events alone, by a saga, or in a transaction of two phases.
+type OrderFulfilment string
 
 // OrderStatus defines model for Order.Status.
 type OrderStatus string

@@ -8,12 +8,9 @@ import (
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// choreography is the way in which orders are fulfilled: each service does its part when it is told of the part before.
-const choreography = "choreography"
-
-// Created tells that an order was placed. Who owns the stock acts on it.
+// Created tells that an order was placed. Who owns the stock acts on it, if the fulfilment is left to events.
 func Created(order domain.Order) (event.Event, error) {
-	fulfilment := choreography
+	fulfilment := string(order.Fulfilment)
 	payload := api.OrderCreatedV1{
 		ID: order.ID, CustomerID: order.Customer.ID, CreatedAt: order.CreatedAt, Total: api.OrderCreatedV1Total(amount(order.Total)),
 		PaymentMethod: &order.Terms.PaymentMethod, Fulfilment: &fulfilment,

@@ -2,19 +2,27 @@
 package consumer
 
 import (
-	"log/slog"
+	"context"
+
+	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
+
+// Orders settles orders; *app.Orders says what its methods do.
+type Orders interface {
+	Complete(ctx context.Context, tx bun.Tx, by domain.Fulfilment, id string) error
+	Cancel(ctx context.Context, tx bun.Tx, by domain.Fulfilment, id, reason string) error
+}
 
 // Consumer handles events. Each may be delivered more than once; the inbox makes their effects happen once.
 type Consumer struct {
 	inbox  *outbox.Inbox
-	outbox *outbox.Outbox
-	log    *slog.Logger
+	orders Orders
 }
 
-// New makes a consumer, whose own events leave through the outbox.
-func New(inbox *outbox.Inbox, outbox *outbox.Outbox, log *slog.Logger) *Consumer {
-	return &Consumer{inbox: inbox, outbox: outbox, log: log}
+// New makes a consumer. The orders are in the inbox's database.
+func New(inbox *outbox.Inbox, orders Orders) *Consumer {
+	return &Consumer{inbox: inbox, orders: orders}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 	"github.com/trellis-mesh/trellis/services/orders/migrations"
 )
@@ -26,7 +27,11 @@ func newConsumer(t *testing.T) (*Consumer, *store.Store, func() []event.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(outbox.NewInbox(db, "orders"), box, slog.New(slog.DiscardHandler)), store.New(db, box), func() []event.Event {
+	orders, err := app.New(app.Deps{Database: db, Outbox: box, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(outbox.NewInbox(db, "orders"), orders), store.New(db, box), func() []event.Event {
 		// A relay that is told to stop publishes first what it finds.
 		ctx, stop := context.WithCancel(t.Context())
 		stop()

@@ -11,6 +11,7 @@ import (
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 )
 
 // told is an event of others about the order 1, and what handles it.
@@ -36,6 +37,24 @@ func (x told) event(t *testing.T) event.Event {
 	return e
 }
 
+// place keeps the order 1.
+func place(t *testing.T, kept *store.Store, fulfilment domain.Fulfilment) {
+	t.Helper()
+	price, err := money.New("12.50", "EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := domain.NewOrder("1", domain.Customer{ID: "c", Name: "Ada"}, []domain.Item{{ProductID: "p", Name: "Tea", Quantity: 2, UnitPrice: price}},
+		domain.Terms{PaymentMethod: "invoice"}, time.Now().UTC())
+	if err != nil {
+		t.Fatal(err)
+	}
+	order.Fulfilment = fulfilment
+	if err := kept.Create(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestOrderIsSettledByWhatOthersTell goes through every pair of events: the first settles the order, and whatever comes after it, be
 // it the same once more, changes nothing and tells nobody anything.
 func TestOrderIsSettledByWhatOthersTell(t *testing.T) {
@@ -49,22 +68,11 @@ func TestOrderIsSettledByWhatOthersTell(t *testing.T) {
 		notPaid.typ: {domain.Cancelled, "declined", api.OrderCancelledV1Type},
 		noStock.typ: {domain.Cancelled, "sold out", api.OrderCancelledV1Type},
 	}
-	price, err := money.New("12.50", "EUR")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, first := range all {
 		for _, second := range all {
 			t.Run(first.typ+", then "+second.typ, func(t *testing.T) {
 				c, kept, published := newConsumer(t)
-				order, err := domain.NewOrder("1", domain.Customer{ID: "c", Name: "Ada"}, []domain.Item{{ProductID: "p", Name: "Tea", Quantity: 2, UnitPrice: price}},
-					domain.Terms{PaymentMethod: "invoice"}, time.Now().UTC())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := kept.Create(t.Context(), order); err != nil {
-					t.Fatal(err)
-				}
+				place(t, kept, domain.Choreography)
 				again := first.event(t)
 				for _, e := range []event.Event{again, second.event(t), again} {
 					handle := first.handle
@@ -89,6 +97,20 @@ func TestOrderIsSettledByWhatOthersTell(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOrderThatAnotherWaySettlesIsLeftAlone tells of an order that no event settles.
+func TestOrderThatAnotherWaySettlesIsLeftAlone(t *testing.T) {
+	c, kept, published := newConsumer(t)
+	place(t, kept, domain.Orchestration)
+	for _, x := range []told{paid, notPaid, noStock} {
+		if err := x.handle(c, t.Context(), x.event(t)); err != nil {
+			t.Errorf("%s: %v", x.typ, err)
+		}
+	}
+	if got, err := kept.Get(t.Context(), "1"); err != nil || got.Status != domain.Confirmed || len(published()) != 0 {
+		t.Errorf("the order is %+v, %v; published %v", got, err, published())
 	}
 }
 

@@ -26,6 +26,16 @@ const (
 	Cancelled Status = "cancelled" // one of both is not so
 )
 
+// Fulfilment is how the stock, the payment and the shipment of an order come together. It stays as it was when the order was placed.
+type Fulfilment string
+
+// The ways to fulfil an order.
+const (
+	Choreography  Fulfilment = "choreography"  // each service does its part when an event tells of the part before
+	Orchestration Fulfilment = "orchestration" // orders asks one after the other, and has undone what came before a no
+	TwoPhase      Fulfilment = "two-phase"     // orders has all promise, and then decides for all
+)
+
 // Customer is who ordered, under the name of that time.
 type Customer struct {
 	ID, Name string
@@ -48,18 +58,19 @@ type Terms struct {
 
 // Order is what a customer ordered.
 type Order struct {
-	ID        string
-	Customer  Customer
-	Status    Status
-	Reason    string // why it was cancelled
-	Items     []Item
-	Total     money.Money
-	Terms     Terms
-	CreatedAt time.Time
-	SettledAt time.Time // zero before it is settled
+	ID         string
+	Customer   Customer
+	Status     Status
+	Reason     string // why it was cancelled
+	Fulfilment Fulfilment
+	Items      []Item
+	Total      money.Money
+	Terms      Terms
+	CreatedAt  time.Time
+	SettledAt  time.Time // zero before it is settled
 }
 
-// NewOrder takes an order. Its items are in one currency.
+// NewOrder takes an order, whose fulfilment is left to events. Its items are in one currency.
 func NewOrder(id string, customer Customer, items []Item, terms Terms, at time.Time) (Order, error) {
 	if len(items) == 0 {
 		return Order{}, ErrEmpty
@@ -77,7 +88,9 @@ func NewOrder(id string, customer Customer, items []Item, terms Terms, at time.T
 			return Order{}, fmt.Errorf("item %d: %w", n, err)
 		}
 	}
-	return Order{ID: id, Customer: customer, Status: Confirmed, Items: items, Total: total, Terms: terms, CreatedAt: at}, nil
+	return Order{
+		ID: id, Customer: customer, Status: Confirmed, Fulfilment: Choreography, Items: items, Total: total, Terms: terms, CreatedAt: at,
+	}, nil
 }
 
 // Complete says that the order is paid and its stock is there. It reports whether that is new: of a settled order it is not, and

@@ -7,19 +7,49 @@ import (
 	"context"
 
 	catalogapi "github.com/trellis-mesh/trellis/services/catalog/api"
+	inventoryapi "github.com/trellis-mesh/trellis/services/inventory/api"
+	paymentsapi "github.com/trellis-mesh/trellis/services/payments/api"
+	shippingapi "github.com/trellis-mesh/trellis/services/shipping/api"
 	usersapi "github.com/trellis-mesh/trellis/services/users/api"
 )
 
 // Clients are the services that this one calls, each with the declared operations only.
 type Clients struct {
-	Catalog Catalog
-	Users   Users
+	Catalog   Catalog
+	Inventory Inventory
+	Payments  Payments
+	Shipping  Shipping
+	Users     Users
 }
 
 // Catalog is the catalog service. A call takes at most 1s, and a failed one fails the request.
 type Catalog interface {
 	// GET /v1/products/{id}
 	GetProductWithResponse(ctx context.Context, id string, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.GetProductResponse, error)
+}
+
+// Inventory is the inventory service. A call takes at most 2s, and a failed one fails the request.
+type Inventory interface {
+	// DELETE /v1/reservations/{orderId}
+	ReleaseStockWithResponse(ctx context.Context, orderID string, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.ReleaseStockResponse, error)
+	// PUT /v1/reservations/{orderId}
+	ReserveStockWithResponse(ctx context.Context, orderID string, body inventoryapi.ReserveStockJSONRequestBody, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.ReserveStockResponse, error)
+}
+
+// Payments is the payments service. A call takes at most 5s, and a failed one fails the request.
+type Payments interface {
+	// PUT /v1/payments/{orderId}
+	ChargePaymentWithResponse(ctx context.Context, orderID string, body paymentsapi.ChargePaymentJSONRequestBody, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.ChargePaymentResponse, error)
+	// PUT /v1/payments/{orderId}/refund
+	RefundPaymentWithResponse(ctx context.Context, orderID string, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.RefundPaymentResponse, error)
+}
+
+// Shipping is the shipping service. A call takes at most 2s, and a failed one fails the request.
+type Shipping interface {
+	// PUT /v1/shipments/{orderId}
+	ArrangeShipmentWithResponse(ctx context.Context, orderID string, body shippingapi.ArrangeShipmentJSONRequestBody, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.ArrangeShipmentResponse, error)
+	// DELETE /v1/shipments/{orderId}
+	CancelShipmentWithResponse(ctx context.Context, orderID string, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.CancelShipmentResponse, error)
 }
 
 // Users is the users service. A call takes at most 1s, and a failed one degrades the request.

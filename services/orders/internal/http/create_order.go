@@ -8,11 +8,10 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
-	"github.com/trellis-mesh/trellis/services/orders/internal/announce"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// CreateOrder takes an order at the prices that catalog has now, keeps it and announces it.
+// CreateOrder takes an order at the prices that catalog has now.
 func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderRequestObject) (api.CreateOrderResponseObject, error) {
 	customer, err := h.customer(ctx, request.Body.CustomerID)
 	if err != nil {
@@ -37,13 +36,10 @@ func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderReques
 	case err != nil:
 		return nil, err
 	}
-	created, err := announce.Created(order)
+	placed, err := h.Orders.Place(ctx, order)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Store.Create(ctx, order, created); err != nil {
-		return nil, err
-	}
-	answer, err := present(order)
+	answer, err := present(placed)
 	return api.CreateOrder201JSONResponse(answer), err
 }

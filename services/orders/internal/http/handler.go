@@ -7,15 +7,19 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// Store keeps orders and knows customers. It gives store.ErrNotFound for an id that it does not know.
+// Orders takes orders.
+type Orders interface {
+	// Place keeps an order, as it gives it, and begins its fulfilment.
+	Place(ctx context.Context, order domain.Order) (domain.Order, error)
+}
+
+// Store has orders and customers. It gives store.ErrNotFound for an id that it does not know.
 type Store interface {
-	Create(ctx context.Context, order domain.Order, events ...event.Event) error
 	Get(ctx context.Context, id string) (domain.Order, error)
 	List(ctx context.Context, customer string, limit int) ([]domain.Order, error)
 	Customer(ctx context.Context, id string) (domain.Customer, error)
@@ -23,6 +27,7 @@ type Store interface {
 
 // Deps are what a Handler works with.
 type Deps struct {
+	Orders  Orders
 	Store   Store
 	Clients Clients
 }
@@ -48,13 +53,14 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // present shows an order as the contract has it.
 func present(order domain.Order) (api.Order, error) {
 	answer := api.Order{
-		ID:        order.ID,
-		Customer:  api.Customer(order.Customer),
-		Status:    api.OrderStatus(order.Status),
-		Items:     make([]api.Item, len(order.Items)),
-		Total:     presentMoney(order.Total),
-		CreatedAt: order.CreatedAt,
-		Reason:    optional(order.Reason),
+		ID:         order.ID,
+		Customer:   api.Customer(order.Customer),
+		Status:     api.OrderStatus(order.Status),
+		Items:      make([]api.Item, len(order.Items)),
+		Total:      presentMoney(order.Total),
+		CreatedAt:  order.CreatedAt,
+		Reason:     optional(order.Reason),
+		Fulfilment: api.OrderFulfilment(order.Fulfilment),
 
 		PaymentMethod:   optional(order.Terms.PaymentMethod),
 		ShippingAddress: optional(order.Terms.ShippingAddress),

@@ -15,7 +15,6 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
-	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
@@ -37,6 +36,9 @@ func serve(t *testing.T, deps Deps) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if deps.Orders == nil {
+		deps.Orders = deps.Store.(*fakeStore)
+	}
 	api.Register(server.Router(), New(deps))
 	return server.Handler()
 }
@@ -56,18 +58,17 @@ func call(t *testing.T, h http.Handler, method, path, body string, status int, o
 	}
 }
 
-// fakeStore is a Store in memory. With err set, keeping and getting fail.
+// fakeStore is Orders and a Store in memory. With err set, keeping and getting fail.
 type fakeStore struct {
 	orders    []domain.Order
 	customers []domain.Customer
-	events    []event.Event
 	err       error
 }
 
-func (f *fakeStore) Create(_ context.Context, order domain.Order, events ...event.Event) error {
+func (f *fakeStore) Place(_ context.Context, order domain.Order) (domain.Order, error) {
+	order.Fulfilment = domain.Orchestration
 	f.orders = append(f.orders, order)
-	f.events = append(f.events, events...)
-	return f.err
+	return order, f.err
 }
 
 func (f *fakeStore) Get(_ context.Context, id string) (domain.Order, error) {
@@ -153,7 +154,7 @@ func TestCreatedOrderCanBeGot(t *testing.T) {
 	if want := (api.Money{Amount: "27.97", Currency: "EUR"}); created.Total != want {
 		t.Errorf("total %v, want %v", created.Total, want)
 	}
-	if created.ID == "" || created.Status != api.Confirmed || created.Customer != (api.Customer{ID: "ada", Name: "Ada"}) {
+	if created.ID == "" || created.Status != api.Confirmed || created.Fulfilment != api.Orchestration || created.Customer != (api.Customer{ID: "ada", Name: "Ada"}) {
 		t.Errorf("created %+v", created)
 	}
 	call(t, h, "GET", "/v1/orders/"+created.ID, "", http.StatusOK, &got)
@@ -162,25 +163,6 @@ func TestCreatedOrderCanBeGot(t *testing.T) {
 	}
 	if len(got.Items) != 2 || got.Items[1].Subtotal.Amount != "2.97" || got.Items[0].Name != "product tea" {
 		t.Errorf("items %+v", got.Items)
-	}
-}
-
-func TestCreateOrderAnnouncesIt(t *testing.T) {
-	kept := &fakeStore{}
-	var created api.Order
-	call(t, serve(t, Deps{Store: kept, Clients: shop()}), "POST", "/v1/orders", teaForTwo, http.StatusCreated, &created)
-	if len(kept.events) != 1 || kept.events[0].Type() != api.OrderCreatedV1Type || kept.events[0].Subject() != created.ID {
-		t.Fatalf("announced %v", kept.events)
-	}
-	told, err := event.Decode[api.OrderCreatedV1](kept.events[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if told.PaymentMethod == nil || *told.PaymentMethod != "invoice" || told.Fulfilment == nil || *told.Fulfilment != "choreography" {
-		t.Errorf("told %+v", told)
-	}
-	if told.CustomerID != "ada" || told.Total.Amount != "27.97" || len(told.Items) != 2 || told.Items[0].Quantity != 2 {
-		t.Errorf("told %+v", told)
 	}
 }
 
@@ -273,9 +255,8 @@ func TestOrderIsPlacedOnItsTerms(t *testing.T) {
 	if created.PaymentMethod == nil || *created.PaymentMethod != "m1" || created.ShippingAddress == nil || *created.ShippingAddress != "Main Street 1" {
 		t.Errorf("created %+v", created)
 	}
-	told, err := event.Decode[api.OrderCreatedV1](kept.events[0])
-	if err != nil || told.PaymentMethod == nil || *told.PaymentMethod != "m1" {
-		t.Errorf("told %+v and %v", told, err)
+	if want := (domain.Terms{PaymentMethod: "m1", ShippingAddress: "Main Street 1"}); kept.orders[0].Terms != want {
+		t.Errorf("kept %+v", kept.orders[0].Terms)
 	}
 }
 

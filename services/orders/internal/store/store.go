@@ -29,6 +29,7 @@ type orderRow struct {
 	CustomerName string
 	Status       string
 	Reason       string
+	Fulfilment   string
 	Total        amount `bun:"embed:total_"`
 
 	PaymentMethod   string
@@ -77,7 +78,7 @@ func New(db *database.DB, outbox *outbox.Outbox) *Store {
 func (s *Store) Create(ctx context.Context, order domain.Order, events ...event.Event) error {
 	row := orderRow{
 		ID: order.ID, CustomerID: order.Customer.ID, CustomerName: order.Customer.Name, Status: string(order.Status), Reason: order.Reason,
-		Total: amountOf(order.Total), PaymentMethod: order.Terms.PaymentMethod, ShippingAddress: order.Terms.ShippingAddress, CreatedAt: order.CreatedAt,
+		Fulfilment: string(order.Fulfilment), Total: amountOf(order.Total), PaymentMethod: order.Terms.PaymentMethod, ShippingAddress: order.Terms.ShippingAddress, CreatedAt: order.CreatedAt,
 		SettledAt: order.SettledAt,
 	}
 	items := make([]itemRow, len(order.Items))
@@ -184,7 +185,7 @@ func restore(row orderRow, items []itemRow) (domain.Order, error) {
 	}
 	order := domain.Order{
 		ID: row.ID, Customer: domain.Customer{ID: row.CustomerID, Name: row.CustomerName}, Status: domain.Status(row.Status), Reason: row.Reason,
-		Total: total, Terms: domain.Terms{PaymentMethod: row.PaymentMethod, ShippingAddress: row.ShippingAddress},
+		Fulfilment: domain.Fulfilment(row.Fulfilment), Total: total, Terms: domain.Terms{PaymentMethod: row.PaymentMethod, ShippingAddress: row.ShippingAddress},
 		CreatedAt: row.CreatedAt, SettledAt: row.SettledAt,
 	}
 	if row.Status == statusBefore {

@@ -1,0 +1,117 @@
+// Package app is what orders does: it takes orders and brings each to its end, completed or cancelled.
+//
+// The flag orders.fulfilment says how, for a customer; an order keeps what it said when it was placed:
+//
+//   - choreography: the order is announced, and the events of inventory and payments settle it;
+//   - orchestration: a saga asks inventory, payments and shipping one after the other, and undoes what came before a no;
+//   - two-phase: a coordinator has the three promise their parts, and decides when all have.
+//
+// Whichever it is, it begins in the transaction that keeps the order, and ends in the one that settles it and tells of that. So no
+// order waits for ever for a process that died, and nobody is told what did not happen.
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
+
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/chassis/saga"
+	"github.com/trellis-mesh/trellis/services/orders/internal/announce"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
+)
+
+// FulfilmentFlag is the flag that says how the orders of a customer are fulfilled.
+const FulfilmentFlag = "orders.fulfilment"
+
+// Flags gives the value of a flag for a key; *flag.Flags does.
+type Flags interface {
+	String(ctx context.Context, name, fallback, key string) string
+}
+
+// Deps are what Orders works with. The outbox is on the database, which has the migrations of the service, the outbox and sagas.
+type Deps struct {
+	Database *database.DB
+	Outbox   *outbox.Outbox
+	Flags    Flags
+	Partners Partners
+	Log      *slog.Logger
+	Registry prometheus.Registerer // nil: no metrics
+	Saga     saga.Options          // Log and Registry are set
+}
+
+// Orders takes orders and brings them to their end.
+type Orders struct {
+	Deps
+
+	store   *store.Store
+	saga    *saga.Saga[progress]
+	metrics metrics
+	now     func() time.Time
+}
+
+// New makes the service's use cases. Run must run for orders to be fulfilled.
+func New(deps Deps) (*Orders, error) {
+	if deps.Registry == nil {
+		deps.Registry = prometheus.NewRegistry()
+	}
+	o := &Orders{Deps: deps, store: store.New(deps.Database, deps.Outbox), now: now}
+	var err error
+	if o.metrics, err = newMetrics(deps.Registry); err != nil {
+		return nil, fmt.Errorf("metrics of orders: %w", err)
+	}
+	deps.Saga.Log, deps.Saga.Registry = deps.Log, deps.Registry
+	if o.saga, err = saga.New(deps.Database, o.orchestration(), deps.Saga); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// now is the time as a database keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Run fulfils orders until ctx ends; any number of processes may.
+func (o *Orders) Run(ctx context.Context) error { return o.saga.Run(ctx) }
+
+// Place keeps an order, with the event that announces it and what fulfils it, all or nothing, and gives it as it is kept.
+func (o *Orders) Place(ctx context.Context, order domain.Order) (domain.Order, error) {
+	order.Fulfilment = o.fulfilment(ctx, order.Customer.ID)
+	created, err := announce.Created(order)
+	if err != nil {
+		return domain.Order{}, err
+	}
+	err = o.Database.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := o.store.Create(ctx, order, created); err != nil {
+			return err
+		}
+		return o.begin(ctx, tx, order)
+	})
+	if err != nil {
+		return domain.Order{}, err
+	}
+	return order, nil
+}
+
+func (o *Orders) begin(ctx context.Context, tx bun.Tx, order domain.Order) error {
+	if order.Fulfilment == domain.Orchestration {
+		return o.saga.Start(ctx, tx, order.ID, progress{OrderID: order.ID})
+	}
+	return nil // the event begins it
+}
+
+// fulfilment is what the flag says for a customer. What nobody knows how to do is left to events.
+func (o *Orders) fulfilment(ctx context.Context, customer string) domain.Fulfilment {
+	value := domain.Fulfilment(o.Flags.String(ctx, FulfilmentFlag, string(domain.Choreography), customer))
+	switch value {
+	case domain.Choreography, domain.Orchestration:
+		return value
+	}
+	o.Log.WarnContext(ctx, "the flag has a value that is not known; the order is fulfilled by events", "flag", FulfilmentFlag, "value", string(value))
+	return domain.Choreography
+}

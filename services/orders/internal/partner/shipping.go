@@ -1,0 +1,48 @@
+package partner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/trellis-mesh/trellis/services/orders/internal/app"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/http"
+	shippingapi "github.com/trellis-mesh/trellis/services/shipping/api"
+)
+
+// Shipping sends orders.
+type Shipping struct{ Client http.Shipping }
+
+var _ app.Partner = Shipping{}
+
+// Do arranges the shipment.
+func (p Shipping) Do(ctx context.Context, order domain.Order) error {
+	const doing = "arrange the shipment"
+	body := shippingapi.ArrangeShipmentJSONRequestBody{CustomerID: order.Customer.ID, Items: shippingLines(order)}
+	if address := order.Terms.ShippingAddress; address != "" {
+		body.Address = &address
+	}
+	answer, err := p.Client.ArrangeShipmentWithResponse(ctx, order.ID, body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
+// Undo cancels it.
+func (p Shipping) Undo(ctx context.Context, orderID string) error {
+	const doing = "cancel the shipment"
+	answer, err := p.Client.CancelShipmentWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
+func shippingLines(order domain.Order) []shippingapi.Line {
+	lines := make([]shippingapi.Line, len(order.Items))
+	for i, item := range order.Items {
+		lines[i] = shippingapi.Line{ProductID: item.ProductID, Quantity: item.Quantity}
+	}
+	return lines
+}
