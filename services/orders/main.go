@@ -3,9 +3,11 @@ package main
 
 import (
 	"context"
+	"io/fs"
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/chassis/saga"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/consumer"
@@ -28,8 +30,10 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Migrate(ctx, deps.database, saga.Migrations()); err != nil {
-		return err
+	for _, tables := range []fs.FS{saga.Migrations(), twophase.Migrations()} {
+		if err := s.Migrate(ctx, deps.database, tables); err != nil {
+			return err
+		}
 	}
 	orders, err := app.New(app.Deps{
 		Database: deps.database, Outbox: deps.outbox, Flags: flags, Log: s.Log(), Registry: s.Registry(),

@@ -19,6 +19,11 @@ func TestOrderIsCompletedOrCancelledBySaga(t *testing.T) {
 	completesOrCancels(t, start(t, local.Options{ServiceEnv: fulfilledBy("orchestration")}), "orchestration")
 }
 
+// TestOrderIsCompletedOrCancelledInTwoPhases has all of them promise their part before anybody does it.
+func TestOrderIsCompletedOrCancelledInTwoPhases(t *testing.T) {
+	completesOrCancels(t, start(t, local.Options{ServiceEnv: fulfilledBy("two-phase")}), "two-phase")
+}
+
 // fulfilledBy sets the flag of orders for everybody.
 func fulfilledBy(way string) map[string]map[string]string {
 	return map[string]map[string]string{"orders": {"APP_FLAGS_SET": "orders.fulfilment=" + way}}

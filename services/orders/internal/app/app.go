@@ -18,10 +18,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/chassis/saga"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/orders/internal/announce"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
@@ -35,7 +37,8 @@ type Flags interface {
 	String(ctx context.Context, name, fallback, key string) string
 }
 
-// Deps are what Orders works with. The outbox is on the database, which has the migrations of the service, the outbox and sagas.
+// Deps are what Orders works with. The outbox is on the database, which has the migrations of the service, the outbox, sagas and
+// transactions of two phases.
 type Deps struct {
 	Database *database.DB
 	Outbox   *outbox.Outbox
@@ -43,17 +46,17 @@ type Deps struct {
 	Partners Partners
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: no metrics
-	Saga     saga.Options          // Log and Registry are set
 }
 
 // Orders takes orders and brings them to their end.
 type Orders struct {
 	Deps
 
-	store   *store.Store
-	saga    *saga.Saga[progress]
-	metrics metrics
-	now     func() time.Time
+	store       *store.Store
+	saga        *saga.Saga[progress]
+	coordinator *twophase.Coordinator[progress]
+	metrics     metrics
+	now         func() time.Time
 }
 
 // New makes the service's use cases. Run must run for orders to be fulfilled.
@@ -66,8 +69,13 @@ func New(deps Deps) (*Orders, error) {
 	if o.metrics, err = newMetrics(deps.Registry); err != nil {
 		return nil, fmt.Errorf("metrics of orders: %w", err)
 	}
-	deps.Saga.Log, deps.Saga.Registry = deps.Log, deps.Registry
-	if o.saga, err = saga.New(deps.Database, o.orchestration(), deps.Saga); err != nil {
+	o.saga, err = saga.New(deps.Database, o.orchestration(), saga.Options{Log: deps.Log, Registry: deps.Registry})
+	if err != nil {
+		return nil, err
+	}
+	opt := twophase.Options{Log: deps.Log, Registry: deps.Registry}
+	o.coordinator, err = twophase.New(deps.Database, coordinator, o.participants(), o.decided, opt)
+	if err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -77,7 +85,17 @@ func New(deps Deps) (*Orders, error) {
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // Run fulfils orders until ctx ends; any number of processes may.
-func (o *Orders) Run(ctx context.Context) error { return o.saga.Run(ctx) }
+func (o *Orders) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.saga.Run(ctx) })
+	group.Go(func() error { return o.coordinator.Run(ctx) })
+	return group.Wait()
+}
+
+// progress is what a saga or a transaction knows of its order. All that it needs else is in the order.
+type progress struct {
+	OrderID string
+}
 
 // Place keeps an order, with the event that announces it and what fulfils it, all or nothing, and gives it as it is kept.
 func (o *Orders) Place(ctx context.Context, order domain.Order) (domain.Order, error) {
@@ -99,17 +117,21 @@ func (o *Orders) Place(ctx context.Context, order domain.Order) (domain.Order, e
 }
 
 func (o *Orders) begin(ctx context.Context, tx bun.Tx, order domain.Order) error {
-	if order.Fulfilment == domain.Orchestration {
+	switch order.Fulfilment {
+	case domain.Orchestration:
 		return o.saga.Start(ctx, tx, order.ID, progress{OrderID: order.ID})
+	case domain.TwoPhase:
+		return o.coordinator.Begin(ctx, tx, order.ID, progress{OrderID: order.ID})
+	case domain.Choreography: // the event begins it
 	}
-	return nil // the event begins it
+	return nil
 }
 
 // fulfilment is what the flag says for a customer. What nobody knows how to do is left to events.
 func (o *Orders) fulfilment(ctx context.Context, customer string) domain.Fulfilment {
 	value := domain.Fulfilment(o.Flags.String(ctx, FulfilmentFlag, string(domain.Choreography), customer))
 	switch value {
-	case domain.Choreography, domain.Orchestration:
+	case domain.Choreography, domain.Orchestration, domain.TwoPhase:
 		return value
 	}
 	o.Log.WarnContext(ctx, "the flag has a value that is not known; the order is fulfilled by events", "flag", FulfilmentFlag, "value", string(value))

@@ -77,6 +77,10 @@ func (f *fake) answer(call string) error {
 func (f *fake) Do(context.Context, domain.Order) error { return f.answer("do") }
 func (f *fake) Undo(context.Context, string) error     { return f.answer("undo") }
 
+func (f *fake) Prepare(context.Context, domain.Order) error { return f.answer("prepare") }
+func (f *fake) Commit(_ context.Context, id string) error   { return f.answer("commit " + id) }
+func (f *fake) Abort(_ context.Context, id string) error    { return f.answer("abort " + id) }
+
 // shop is Orders with partners that are fakes.
 type shop struct {
 	*Orders
@@ -177,6 +181,7 @@ func TestOrderIsFulfilledAsTheFlagSaysForItsCustomer(t *testing.T) {
 	}{
 		{"choreography", "ada", domain.Choreography},
 		{"orchestration", "ada", domain.Orchestration},
+		{"two-phase", "ada", domain.TwoPhase},
 		{"orchestration", "eve", domain.Choreography},
 		{"telepathy", "ada", domain.Choreography},
 	} {
@@ -260,6 +265,73 @@ func (s *shop) wantTold(t *testing.T, order domain.Order) {
 	counted := s.metrics.settled.WithLabelValues(string(order.Fulfilment), string(order.Status))
 	if got := testutil.ToFloat64(counted); got != 1 {
 		t.Errorf("counted %v", got)
+	}
+}
+
+func TestTransactionSettlesTheOrder(t *testing.T) {
+	no, away := &Refusal{Reason: "stock_insufficient"}, errors.New("connect: secret of the network")
+	for name, test := range map[string]struct {
+		answers map[string][]error // of "call:partner"
+		told    string
+		status  domain.Status
+		reason  string
+	}{
+		"all vote yes":              {nil, "commit 1", domain.Completed, ""},
+		"inventory votes no":        {map[string][]error{"prepare:inventory": {no}}, "abort 1", domain.Cancelled, "stock_insufficient"},
+		"payments votes no":         {map[string][]error{"prepare:payments": {no}}, "abort 1", domain.Cancelled, "stock_insufficient"},
+		"shipping votes no":         {map[string][]error{"prepare:shipping": {no}}, "abort 1", domain.Cancelled, "stock_insufficient"},
+		"the vote comes late":       {map[string][]error{"prepare:payments": {away, away}}, "commit 1", domain.Completed, ""},
+		"a commit has to be told":   {map[string][]error{"commit 1:payments": {away}}, "commit 1", domain.Completed, ""},
+		"an abort has to be told":   {map[string][]error{"prepare:payments": {no}, "abort 1:inventory": {away}}, "abort 1", domain.Cancelled, "stock_insufficient"},
+		"a commit is never refused": {map[string][]error{"commit 1:payments": {no}}, "commit 1", domain.Completed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, "two-phase")
+			failures := 0
+			for call, answers := range test.answers {
+				call, partner, _ := strings.Cut(call, ":")
+				s.partners[partner].answers[call] = answers
+				if !strings.HasPrefix(call, "prepare") {
+					failures++
+				}
+			}
+			s.run(t)
+			if _, err := s.Place(t.Context(), newOrder(t, "1", "ada")); err != nil {
+				t.Fatal(err)
+			}
+			order := s.settled(t, "1")
+			if order.Status != test.status || order.Reason != test.reason {
+				t.Errorf("%s, %q after %s", order.Status, order.Reason, s.diary)
+			}
+			s.wantTold(t, order)
+			s.wantEnded(t)
+			for partner := range s.partners {
+				if !strings.Contains(s.diary.String(), test.told+":"+partner) {
+					t.Errorf("%s was not told: %s", partner, s.diary)
+				}
+			}
+			if got := strings.Count(s.diary.String(), test.told+":"); got != len(s.partners)+failures {
+				t.Errorf("the decision was told %d times: %s", got, s.diary)
+			}
+		})
+	}
+}
+
+// wantEnded waits until all partners know the decision about the order 1.
+func (s *shop) wantEnded(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		txn, err := s.coordinator.Get(t.Context(), "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(txn.Pending) == 0 && !txn.FinishedAt.IsZero() {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the transaction has not ended: %+v after %s", txn, s.diary)
+		}
+		<-time.After(5 * time.Millisecond)
 	}
 }
 

@@ -10,11 +10,6 @@ import (
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// progress is the state of the saga of an order. All that its steps need is in the order.
-type progress struct {
-	OrderID string
-}
-
 // patient bounds how long a partner that is away is waited for, before the order is cancelled: half a minute and more. A payment whose
 // outcome the gateway has not told counts as away.
 var patient = saga.Retry{Attempts: 12, Backoff: 500 * time.Millisecond, MaxBackoff: 5 * time.Second}

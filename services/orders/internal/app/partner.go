@@ -20,6 +20,13 @@ type Partner interface {
 	Do(ctx context.Context, order domain.Order) error
 	// Undo makes good what Do did, or is yet to do: a Do that comes after it is refused.
 	Undo(ctx context.Context, orderID string) error
+
+	// Prepare promises the part, so that Commit can do it whatever happens.
+	Prepare(ctx context.Context, order domain.Order) error
+	// Commit does what was promised.
+	Commit(ctx context.Context, orderID string) error
+	// Abort drops what was promised, or is yet to be: a Prepare that comes after it is refused.
+	Abort(ctx context.Context, orderID string) error
 }
 
 // Refusal is a partner's no. It has done nothing and will not, however often it is asked.

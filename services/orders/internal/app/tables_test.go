@@ -5,7 +5,8 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/chassis/saga"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 )
 
 // tablesOfChassis are those that the service has beside its own.
-var tablesOfChassis = []fs.FS{outbox.Migrations(), saga.Migrations()}
+var tablesOfChassis = []fs.FS{outbox.Migrations(), saga.Migrations(), twophase.Migrations()}

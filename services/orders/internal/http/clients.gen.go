@@ -30,6 +30,12 @@ type Catalog interface {
 
 // Inventory is the inventory service. A call takes at most 2s, and a failed one fails the request.
 type Inventory interface {
+	// PUT /v1/transactions/{id}/abort
+	AbortTransactionWithResponse(ctx context.Context, id string, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.AbortTransactionResponse, error)
+	// PUT /v1/transactions/{id}/commit
+	CommitTransactionWithResponse(ctx context.Context, id string, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.CommitTransactionResponse, error)
+	// PUT /v1/transactions/{id}
+	PrepareTransactionWithResponse(ctx context.Context, id string, body inventoryapi.PrepareTransactionJSONRequestBody, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.PrepareTransactionResponse, error)
 	// DELETE /v1/reservations/{orderId}
 	ReleaseStockWithResponse(ctx context.Context, orderID string, reqEditors ...inventoryapi.RequestEditorFn) (*inventoryapi.ReleaseStockResponse, error)
 	// PUT /v1/reservations/{orderId}
@@ -38,18 +44,30 @@ type Inventory interface {
 
 // Payments is the payments service. A call takes at most 5s, and a failed one fails the request.
 type Payments interface {
+	// PUT /v1/transactions/{id}/abort
+	AbortTransactionWithResponse(ctx context.Context, id string, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.AbortTransactionResponse, error)
 	// PUT /v1/payments/{orderId}
 	ChargePaymentWithResponse(ctx context.Context, orderID string, body paymentsapi.ChargePaymentJSONRequestBody, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.ChargePaymentResponse, error)
+	// PUT /v1/transactions/{id}/commit
+	CommitTransactionWithResponse(ctx context.Context, id string, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.CommitTransactionResponse, error)
+	// PUT /v1/transactions/{id}
+	PrepareTransactionWithResponse(ctx context.Context, id string, body paymentsapi.PrepareTransactionJSONRequestBody, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.PrepareTransactionResponse, error)
 	// PUT /v1/payments/{orderId}/refund
 	RefundPaymentWithResponse(ctx context.Context, orderID string, reqEditors ...paymentsapi.RequestEditorFn) (*paymentsapi.RefundPaymentResponse, error)
 }
 
 // Shipping is the shipping service. A call takes at most 2s, and a failed one fails the request.
 type Shipping interface {
+	// PUT /v1/transactions/{id}/abort
+	AbortTransactionWithResponse(ctx context.Context, id string, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.AbortTransactionResponse, error)
 	// PUT /v1/shipments/{orderId}
 	ArrangeShipmentWithResponse(ctx context.Context, orderID string, body shippingapi.ArrangeShipmentJSONRequestBody, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.ArrangeShipmentResponse, error)
 	// DELETE /v1/shipments/{orderId}
 	CancelShipmentWithResponse(ctx context.Context, orderID string, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.CancelShipmentResponse, error)
+	// PUT /v1/transactions/{id}/commit
+	CommitTransactionWithResponse(ctx context.Context, id string, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.CommitTransactionResponse, error)
+	// PUT /v1/transactions/{id}
+	PrepareTransactionWithResponse(ctx context.Context, id string, body shippingapi.PrepareTransactionJSONRequestBody, reqEditors ...shippingapi.RequestEditorFn) (*shippingapi.PrepareTransactionResponse, error)
 }
 
 // Users is the users service. A call takes at most 1s, and a failed one degrades the request.

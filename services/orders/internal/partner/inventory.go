@@ -35,6 +35,45 @@ func (p Inventory) Undo(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
+// Prepare has stock promised.
+func (p Inventory) Prepare(ctx context.Context, order domain.Order) error {
+	const doing = "promise stock"
+	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, inventoryapi.PrepareTransactionJSONRequestBody{
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: stockLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		Total: inventoryapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()},
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if err := verdict(doing, answer.StatusCode(), answer.Body); err != nil {
+		return err
+	}
+	if answer.JSON200 == nil {
+		return unread(doing)
+	}
+	return vote(doing, string(answer.JSON200.Vote), answer.JSON200.Reason)
+}
+
+// Commit has the promise kept.
+func (p Inventory) Commit(ctx context.Context, orderID string) error {
+	const doing = "commit stock"
+	answer, err := p.Client.CommitTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
+// Abort has the promise dropped.
+func (p Inventory) Abort(ctx context.Context, orderID string) error {
+	const doing = "abort stock"
+	answer, err := p.Client.AbortTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
 func stockLines(order domain.Order) []inventoryapi.Line {
 	lines := make([]inventoryapi.Line, len(order.Items))
 	for i, item := range order.Items {

@@ -29,3 +29,22 @@ func verdict(doing string, status int, body []byte) error {
 
 // unread is an answer of success without what it should tell.
 func unread(doing string) error { return fmt.Errorf("%s: the answer cannot be read", doing) }
+
+// vote is what a vote means.
+func vote(doing, vote string, reason *string) error {
+	switch vote {
+	case "yes":
+		return nil
+	case "no":
+		return fmt.Errorf("%s: %w", doing, &app.Refusal{Reason: given(reason, "refused")})
+	}
+	return unread(doing)
+}
+
+// given is a text that an answer may leave out.
+func given(text *string, otherwise string) string {
+	if text == nil || *text == "" {
+		return otherwise
+	}
+	return *text
+}

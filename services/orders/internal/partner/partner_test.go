@@ -66,27 +66,34 @@ func order(t *testing.T) domain.Order {
 }
 
 func TestPartnersAreAskedInTheirTerms(t *testing.T) {
+	const transaction = `{"customerId":"ada","items":[{"productId":"tea","quantity":2}],"orderId":"o1","paymentMethod":"m1",` +
+		`"total":{"amount":"12.50","currency":"EUR"}}`
 	for partner, want := range map[string][]string{
 		"inventory": {
 			"PUT /v1/reservations/o1", `{"items":[{"productId":"tea","quantity":2}]}`,
 			"DELETE /v1/reservations/o1", "",
+			"PUT /v1/transactions/o1", transaction, "PUT /v1/transactions/o1/commit", "", "PUT /v1/transactions/o1/abort", "",
 		},
 		"payments": {
 			"PUT /v1/payments/o1", `{"amount":{"amount":"12.50","currency":"EUR"},"customerId":"ada","method":"m1"}`,
 			"PUT /v1/payments/o1/refund", "",
+			"PUT /v1/transactions/o1", transaction, "PUT /v1/transactions/o1/commit", "", "PUT /v1/transactions/o1/abort", "",
 		},
 		"shipping": {
 			"PUT /v1/shipments/o1", `{"address":"Main Street 1","customerId":"ada","items":[{"productId":"tea","quantity":2}]}`,
 			"DELETE /v1/shipments/o1", "",
+			"PUT /v1/transactions/o1", transaction, "PUT /v1/transactions/o1/commit", "", "PUT /v1/transactions/o1/abort", "",
 		},
 	} {
 		t.Run(partner, func(t *testing.T) {
-			server := &answering{status: 200, body: `{}`}
+			server := &answering{status: 200, body: `{"vote": "yes"}`}
 			if partner == "payments" {
-				server.body = `{"status": "succeeded"}`
+				server.body = `{"status": "succeeded", "vote": "yes"}`
 			}
-			p := partners(t, server)[partner]
-			if err := errors.Join(p.Do(t.Context(), order(t)), p.Undo(t.Context(), "o1")); err != nil {
+			p, ctx := partners(t, server)[partner], t.Context()
+			err := errors.Join(p.Do(ctx, order(t)), p.Undo(ctx, "o1"), p.Prepare(ctx, order(t)))
+			server.status, server.body = 204, ""
+			if err = errors.Join(err, p.Commit(ctx, "o1"), p.Abort(ctx, "o1")); err != nil {
 				t.Fatal(err)
 			}
 			if diff := gocmp.Diff(want, server.asked); diff != "" {
@@ -100,13 +107,17 @@ func TestPartnersAreAskedInTheirTerms(t *testing.T) {
 func TestAnswersAreYesNoOrUnknown(t *testing.T) {
 	do := func(ctx context.Context, p app.Partner) error { return p.Do(ctx, order(t)) }
 	undo := func(ctx context.Context, p app.Partner) error { return p.Undo(ctx, "o1") }
-	for _, test := range []struct {
+	prepare := func(ctx context.Context, p app.Partner) error { return p.Prepare(ctx, order(t)) }
+	commit := func(ctx context.Context, p app.Partner) error { return p.Commit(ctx, "o1") }
+	abort := func(ctx context.Context, p app.Partner) error { return p.Abort(ctx, "o1") }
+	type answer struct {
 		partner string
 		call    func(context.Context, app.Partner) error
 		status  int
 		body    string
 		want    string // "yes", "unknown", or the reason of a no
-	}{
+	}
+	tests := []answer{
 		{"inventory", do, 200, `{}`, "yes"},
 		{"inventory", do, 409, `{"code": "stock_insufficient"}`, "stock_insufficient"},
 		{"inventory", do, 422, `{"code": "lines_invalid"}`, "lines_invalid"},
@@ -135,7 +146,24 @@ func TestAnswersAreYesNoOrUnknown(t *testing.T) {
 		{"shipping", do, 504, ``, "unknown"},
 		{"shipping", undo, 204, ``, "yes"},
 		{"shipping", undo, 409, `{"code": "shipment_confirmed"}`, "shipment_confirmed"},
-	} {
+	}
+	for _, partner := range []string{"inventory", "payments", "shipping"} {
+		tests = append(tests, []answer{
+			{partner, prepare, 200, `{"vote": "yes"}`, "yes"},
+			{partner, prepare, 200, `{"vote": "no", "reason": "stock_insufficient"}`, "stock_insufficient"},
+			{partner, prepare, 200, `{"vote": "no"}`, "refused"},
+			{partner, prepare, 200, `{}`, "unknown"},
+			{partner, prepare, 200, `{"vote": "perhaps"}`, "unknown"},
+			{partner, prepare, 422, `{"code": "transaction_differs"}`, "transaction_differs"},
+			{partner, prepare, 503, `{}`, "unknown"},
+			{partner, commit, 204, ``, "yes"},
+			{partner, commit, 409, `{"code": "transaction_aborted"}`, "transaction_aborted"},
+			{partner, commit, 500, ``, "unknown"},
+			{partner, abort, 204, ``, "yes"},
+			{partner, abort, 502, ``, "unknown"},
+		}...)
+	}
+	for _, test := range tests {
 		err := test.call(t.Context(), partners(t, &answering{status: test.status, body: test.body})[test.partner])
 		if got := meaning(err); got != test.want {
 			t.Errorf("%s %d %s: %s, want %s", test.partner, test.status, test.body, got, test.want)

@@ -57,14 +57,53 @@ func (p Payments) Undo(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
+// Prepare has the payment promised.
+func (p Payments) Prepare(ctx context.Context, order domain.Order) error {
+	const doing = "promise the payment"
+	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, paymentsapi.PrepareTransactionJSONRequestBody{
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: paymentLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		Total: price(order),
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if err := verdict(doing, answer.StatusCode(), answer.Body); err != nil {
+		return err
+	}
+	if answer.JSON200 == nil {
+		return unread(doing)
+	}
+	return vote(doing, string(answer.JSON200.Vote), answer.JSON200.Reason)
+}
+
+// Commit has the promise kept.
+func (p Payments) Commit(ctx context.Context, orderID string) error {
+	const doing = "commit the payment"
+	answer, err := p.Client.CommitTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
+// Abort has the promise dropped.
+func (p Payments) Abort(ctx context.Context, orderID string) error {
+	const doing = "abort the payment"
+	answer, err := p.Client.AbortTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
 func price(order domain.Order) paymentsapi.Money {
 	return paymentsapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()}
 }
 
-// given is a text that an answer may leave out.
-func given(text *string, otherwise string) string {
-	if text == nil || *text == "" {
-		return otherwise
+func paymentLines(order domain.Order) []paymentsapi.Line {
+	lines := make([]paymentsapi.Line, len(order.Items))
+	for i, item := range order.Items {
+		lines[i] = paymentsapi.Line{ProductID: item.ProductID, Quantity: item.Quantity}
 	}
-	return *text
+	return lines
 }

@@ -39,6 +39,45 @@ func (p Shipping) Undo(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
+// Prepare has the shipment promised.
+func (p Shipping) Prepare(ctx context.Context, order domain.Order) error {
+	const doing = "promise the shipment"
+	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, shippingapi.PrepareTransactionJSONRequestBody{
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: shippingLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		Total: shippingapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()},
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if err := verdict(doing, answer.StatusCode(), answer.Body); err != nil {
+		return err
+	}
+	if answer.JSON200 == nil {
+		return unread(doing)
+	}
+	return vote(doing, string(answer.JSON200.Vote), answer.JSON200.Reason)
+}
+
+// Commit has the promise kept.
+func (p Shipping) Commit(ctx context.Context, orderID string) error {
+	const doing = "commit the shipment"
+	answer, err := p.Client.CommitTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
+// Abort has the promise dropped.
+func (p Shipping) Abort(ctx context.Context, orderID string) error {
+	const doing = "abort the shipment"
+	answer, err := p.Client.AbortTransactionWithResponse(ctx, orderID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return verdict(doing, answer.StatusCode(), answer.Body)
+}
+
 func shippingLines(order domain.Order) []shippingapi.Line {
 	lines := make([]shippingapi.Line, len(order.Items))
 	for i, item := range order.Items {
