@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/chassis/saga"
@@ -20,10 +21,21 @@ func main() {
 	chassis.Main(spec, wire)
 }
 
+// settings are the keys of this service alone.
+type settings struct {
+	Fulfilment struct {
+		Lease time.Duration `config:"lease" default:"30s" doc:"after which another replica goes on with the order of one that died"`
+	} `config:"fulfilment"`
+}
+
 // wire builds the service on what it declares.
 func wire(ctx context.Context, s *chassis.Service) error {
 	deps, err := connect(ctx, s)
 	if err != nil {
+		return err
+	}
+	var set settings
+	if err := s.Config(&set); err != nil {
 		return err
 	}
 	flags, err := s.Flags(ctx)
@@ -37,6 +49,7 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	}
 	orders, err := app.New(app.Deps{
 		Database: deps.database, Outbox: deps.outbox, Flags: flags, Log: s.Log(), Registry: s.Registry(),
+		Lease: set.Fulfilment.Lease,
 		Partners: app.Partners{
 			Inventory: partner.Inventory{Client: deps.clients.Inventory},
 			Payments:  partner.Payments{Client: deps.clients.Payments},

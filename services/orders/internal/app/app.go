@@ -46,6 +46,7 @@ type Deps struct {
 	Partners Partners
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: no metrics
+	Lease    time.Duration         // after which another process goes on with the order of one that died; default 30s
 }
 
 // Orders takes orders and brings them to their end.
@@ -69,11 +70,11 @@ func New(deps Deps) (*Orders, error) {
 	if o.metrics, err = newMetrics(deps.Registry); err != nil {
 		return nil, fmt.Errorf("metrics of orders: %w", err)
 	}
-	o.saga, err = saga.New(deps.Database, o.orchestration(), saga.Options{Log: deps.Log, Registry: deps.Registry})
+	o.saga, err = saga.New(deps.Database, o.orchestration(), saga.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry})
 	if err != nil {
 		return nil, err
 	}
-	opt := twophase.Options{Log: deps.Log, Registry: deps.Registry}
+	opt := twophase.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry}
 	o.coordinator, err = twophase.New(deps.Database, coordinator, o.participants(), o.decided, opt)
 	if err != nil {
 		return nil, err
