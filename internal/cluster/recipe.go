@@ -73,8 +73,11 @@ func (p *Platform) recipes(ctx context.Context, folders []string) (map[string]st
 		}
 		ids[one.ImportPath], programs[one.Dir] = one.BuildID, one
 	}
-	root, err := filepath.EvalSymlinks(p.Root) // the go command tells of folders by their own names
+	root, err := filepath.Abs(p.Root)
 	if err != nil {
+		return nil, err
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil { // the go command tells of folders by their own names
 		return nil, err
 	}
 	recipes := map[string]string{}

@@ -86,6 +86,22 @@ func TestImageThatWouldComeOutTheSameIsNotBuilt(t *testing.T) {
 	}
 }
 
+func TestRecipeIsFoundFromElsewhere(t *testing.T) {
+	p, _ := programs(t)
+	want := recipesOf(t, p)
+	linked := filepath.Join(t.TempDir(), "linked")
+	if err := os.Symlink(p.Root, linked); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(linked))
+	for _, root := range []string{linked, "linked"} {
+		p.Root = root
+		if got := recipesOf(t, p); got["services/a"] != want["services/a"] {
+			t.Errorf("from %s, the recipe is another", root)
+		}
+	}
+}
+
 func TestProgramThatDoesNotCompileIsTold(t *testing.T) {
 	p, _ := programs(t)
 	write(t, filepath.Join(p.Root, "services/b/main.go"), "package main\n\nfunc main() { x }\n")
