@@ -114,6 +114,9 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 			t.Errorf("order %s was acknowledged and is not kept", id)
 		}
 	}
+	if len(l.orders) != len(acknowledged) {
+		t.Errorf("%d orders are kept, and %d were acknowledged", len(l.orders), len(acknowledged))
+	}
 	for _, way := range ways {
 		if l.count(way, "cancelled") == 0 {
 			t.Errorf("no order by %s was cancelled", way)
