@@ -55,7 +55,7 @@ func TestMoneyIsSafe(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, local.Options{DataDir: dir})
 	url := func(service string) string { return "sqlite://" + filepath.ToSlash(filepath.Join(dir, service+".db")) }
-	moneyIsSafe(t, s, url, s.services(), 4*rounds, 2*rounds)
+	moneyIsSafe(t, s, url, s.services(), 4*rounds, 1+rounds)
 }
 
 // moneyIsSafe places so many orders of each way, kills so many victims meanwhile, and checks the books.
