@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/chassis/saga"
 	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/orders/api"
@@ -60,6 +61,9 @@ func wire(ctx context.Context, s *chassis.Service) error {
 		return err
 	}
 	s.Go("fulfilment of orders", orders.Run)
+	if err := s.Idempotency(ctx, deps.database, idempotency.Options{Optional: []string{"createOrder"}}); err != nil {
+		return err
+	}
 	api.Register(s.Router(), http.New(http.Deps{Orders: orders, Store: store.New(deps.database, deps.outbox), Clients: deps.clients}))
 	subscribe(s, consumer.New(deps.inbox, orders))
 	return nil

@@ -55,7 +55,7 @@ func TestMoneyIsSafe(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, local.Options{DataDir: dir})
 	url := func(service string) string { return "sqlite://" + filepath.ToSlash(filepath.Join(dir, service+".db")) }
-	moneyIsSafe(t, s, url, s.services(), 4*rounds, 2*rounds)
+	moneyIsSafe(t, s, url, s.services(), 4*rounds, 1+rounds)
 }
 
 // moneyIsSafe places so many orders of each way, kills so many victims meanwhile, and checks the books.
@@ -113,6 +113,9 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 		if l.orders[id] == nil {
 			t.Errorf("order %s was acknowledged and is not kept", id)
 		}
+	}
+	if len(l.orders) != len(acknowledged) {
+		t.Errorf("%d orders are kept, and %d were acknowledged", len(l.orders), len(acknowledged))
 	}
 	for _, way := range ways {
 		if l.count(way, "cancelled") == 0 {

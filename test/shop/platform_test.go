@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/trellis-mesh/trellis/internal/local"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
@@ -74,8 +76,9 @@ func (s *shop) fulfil(t *testing.T, ways map[string]string) {
 	}
 }
 
-// call sends a JSON body with a token that allows all, and decodes the answer. Its error is a service that is away.
-func (s *shop) call(ctx context.Context, method, service, path string, body, answer any) (status int, err error) {
+// call sends a JSON body with a token that allows all and, if there is one, an idempotency key, and decodes the answer. Its error is
+// a service that is away.
+func (s *shop) call(ctx context.Context, method, service, path, key string, body, answer any) (status int, err error) {
 	authorization, err := s.authorization(ctx)
 	if err != nil {
 		return 0, err
@@ -90,6 +93,9 @@ func (s *shop) call(ctx context.Context, method, service, path string, body, ans
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", authorization)
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, err
@@ -119,7 +125,7 @@ func (s *shop) authorization(ctx context.Context) (string, error) {
 // must calls a service that is there, and wants that status.
 func (s *shop) must(t *testing.T, method, service, path string, body, answer any, want int) {
 	t.Helper()
-	status, err := s.call(t.Context(), method, service, path, body, answer)
+	status, err := s.call(t.Context(), method, service, path, "", body, answer)
 	if err != nil || status != want {
 		t.Fatalf("%s %s: status %d, %v: %+v", method, path, status, err, answer)
 	}
@@ -163,17 +169,17 @@ type wish struct {
 	Items    []item `json:"items"`
 }
 
-// place sends an order until it is acknowledged, and gives its id. What was sent and not acknowledged may be an order too.
+// place sends an order, with the same key each time, until it is acknowledged, and gives its id.
 func (s *shop) place(ctx context.Context, w wish, fulfilment string) (id string, err error) {
-	for {
+	for key := uuid.NewString(); ; {
 		var answer struct{ ID, Fulfilment, Code string }
-		status, err := s.call(ctx, "POST", "orders", "/v1/orders", w, &answer)
+		status, err := s.call(ctx, "POST", "orders", "/v1/orders", key, w, &answer)
 		switch {
 		case err == nil && status == http.StatusCreated && answer.Fulfilment != fulfilment:
 			return "", fmt.Errorf("order %s is fulfilled by %s, want %s", answer.ID, answer.Fulfilment, fulfilment)
 		case err == nil && status == http.StatusCreated:
 			return answer.ID, nil
-		case err == nil && status < 500 && status != http.StatusTooManyRequests:
+		case err == nil && status < 500 && status != http.StatusTooManyRequests && answer.Code != "idempotency_in_progress":
 			return "", fmt.Errorf("place %+v: status %d, %s", w, status, answer.Code)
 		}
 		select { // somebody is away

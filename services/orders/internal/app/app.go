@@ -98,23 +98,23 @@ type progress struct {
 	OrderID string
 }
 
-// Place keeps an order, with the event that announces it and what fulfils it, all or nothing, and gives it as it is kept.
-func (o *Orders) Place(ctx context.Context, order domain.Order) (domain.Order, error) {
+// Place keeps an order, with the event that announces it, what fulfils it, and what also writes, which gets the order as it is kept:
+// all of it or nothing.
+func (o *Orders) Place(ctx context.Context, order domain.Order, also func(context.Context, bun.Tx, domain.Order) error) error {
 	order.Fulfilment = o.fulfilment(ctx, order.Customer.ID)
 	created, err := announce.Created(order)
 	if err != nil {
-		return domain.Order{}, err
+		return err
 	}
-	err = o.Database.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	return o.Database.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := o.store.Create(ctx, order, created); err != nil {
 			return err
 		}
-		return o.begin(ctx, tx, order)
+		if err := o.begin(ctx, tx, order); err != nil {
+			return err
+		}
+		return also(ctx, tx, order)
 	})
-	if err != nil {
-		return domain.Order{}, err
-	}
-	return order, nil
 }
 
 func (o *Orders) begin(ctx context.Context, tx bun.Tx, order domain.Order) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
@@ -155,6 +156,16 @@ func newOrder(t *testing.T, id, customer string) domain.Order {
 	return order
 }
 
+// place places an order and gives it as it was shown in the transaction.
+func (s *shop) place(t *testing.T, id, customer string) (placed domain.Order, err error) {
+	t.Helper()
+	err = s.Place(t.Context(), newOrder(t, id, customer), func(_ context.Context, _ bun.Tx, order domain.Order) error {
+		placed = order
+		return nil
+	})
+	return placed, err
+}
+
 // settled waits until the order is.
 func (s *shop) settled(t *testing.T, id string) domain.Order {
 	t.Helper()
@@ -187,7 +198,7 @@ func TestOrderIsFulfilledAsTheFlagSaysForItsCustomer(t *testing.T) {
 	} {
 		t.Run(string(test.flag)+" of "+test.customer, func(t *testing.T) {
 			s := newShop(t, test.flag)
-			placed, err := s.Place(t.Context(), newOrder(t, "1", test.customer))
+			placed, err := s.place(t, "1", test.customer)
 			if err != nil || placed.Fulfilment != test.want || placed.Status != domain.Confirmed {
 				t.Errorf("placed %+v, %v", placed, err)
 			}
@@ -235,7 +246,7 @@ func TestSagaSettlesTheOrder(t *testing.T) {
 				s.partners[partner].answers[call] = answers
 			}
 			s.run(t)
-			if _, err := s.Place(t.Context(), newOrder(t, "1", "ada")); err != nil {
+			if _, err := s.place(t, "1", "ada"); err != nil {
 				t.Fatal(err)
 			}
 			order := s.settled(t, "1")
@@ -296,7 +307,7 @@ func TestTransactionSettlesTheOrder(t *testing.T) {
 				}
 			}
 			s.run(t)
-			if _, err := s.Place(t.Context(), newOrder(t, "1", "ada")); err != nil {
+			if _, err := s.place(t, "1", "ada"); err != nil {
 				t.Fatal(err)
 			}
 			order := s.settled(t, "1")
@@ -340,7 +351,7 @@ func TestCompensationThatIsRefusedIsLeftToAPerson(t *testing.T) {
 	s.partners["payments"].answers["do"] = []error{&Refusal{Reason: "declined"}}
 	s.partners["inventory"].answers["undo"] = []error{&Refusal{Reason: "reservation_taken"}}
 	s.run(t)
-	if _, err := s.Place(t.Context(), newOrder(t, "1", "ada")); err != nil {
+	if _, err := s.place(t, "1", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; {
@@ -369,17 +380,23 @@ func TestCompensationThatIsRefusedIsLeftToAPerson(t *testing.T) {
 
 func TestNothingIsPlacedByHalves(t *testing.T) {
 	s := newShop(t, "orchestration")
-	if _, err := s.Place(t.Context(), newOrder(t, "1", "ada")); err != nil {
+	if _, err := s.place(t, "1", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Database.NewRaw(`ALTER TABLE "saga" RENAME TO "gone"`).Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Place(t.Context(), newOrder(t, "2", "ada")); err == nil {
+	if _, err := s.place(t, "2", "ada"); err == nil {
 		t.Error("an order was placed that nothing fulfils")
 	}
-	if _, err := s.store.Get(t.Context(), "2"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("it was kept: %v", err)
+	err := s.Place(t.Context(), newOrder(t, "3", "eve"), func(context.Context, bun.Tx, domain.Order) error { return errors.New("made by the test") })
+	if err == nil {
+		t.Error("an order was placed without what belongs to it")
+	}
+	for _, id := range []string{"2", "3"} {
+		if _, err := s.store.Get(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("order %s was kept: %v", id, err)
+		}
 	}
 	if events := s.published(); len(events) != 1 {
 		t.Errorf("it was told of: %v", events)

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"time"
 
+	"github.com/uptrace/bun"
+
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// CreateOrder takes an order at the prices that catalog has now.
+// CreateOrder takes an order at the prices that catalog has now. With an Idempotency-Key it may be repeated: the order, the used key and
+// the answer are kept together.
 func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderRequestObject) (api.CreateOrderResponseObject, error) {
 	customer, err := h.customer(ctx, request.Body.CustomerID)
 	if err != nil {
@@ -36,10 +40,14 @@ func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderReques
 	case err != nil:
 		return nil, err
 	}
-	placed, err := h.Orders.Place(ctx, order)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := present(placed)
-	return api.CreateOrder201JSONResponse(answer), err
+	var answer api.CreateOrder201JSONResponse
+	err = h.Orders.Place(ctx, order, func(ctx context.Context, tx bun.Tx, placed domain.Order) error {
+		shown, err := present(placed)
+		if err != nil {
+			return err
+		}
+		answer = api.CreateOrder201JSONResponse(shown)
+		return idempotency.Complete(ctx, tx, answer.VisitCreateOrderResponse)
+	})
+	return answer, err
 }

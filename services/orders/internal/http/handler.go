@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
@@ -14,8 +15,8 @@ import (
 
 // Orders takes orders.
 type Orders interface {
-	// Place keeps an order, as it gives it, and begins its fulfilment.
-	Place(ctx context.Context, order domain.Order) (domain.Order, error)
+	// Place keeps an order, together with what also writes, which gets it as it is kept, and begins its fulfilment.
+	Place(ctx context.Context, order domain.Order, also func(ctx context.Context, tx bun.Tx, placed domain.Order) error) error
 }
 
 // Store has orders and customers. It gives store.ErrNotFound for an id that it does not know.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
@@ -65,10 +66,10 @@ type fakeStore struct {
 	err       error
 }
 
-func (f *fakeStore) Place(_ context.Context, order domain.Order) (domain.Order, error) {
+func (f *fakeStore) Place(ctx context.Context, order domain.Order, also func(context.Context, bun.Tx, domain.Order) error) error {
 	order.Fulfilment = domain.Orchestration
 	f.orders = append(f.orders, order)
-	return order, f.err
+	return cmp.Or(f.err, also(ctx, bun.Tx{}, order))
 }
 
 func (f *fakeStore) Get(_ context.Context, id string) (domain.Order, error) {
