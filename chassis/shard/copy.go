@@ -48,19 +48,31 @@ func newCopier(ctx context.Context, opt Options, db *database.DB, partition stri
 	return c, nil
 }
 
-// ids gives the first keys of the partition after one, in the database's order, over all tables.
-func (c *copier) ids(ctx context.Context, db bun.IDB, after *string, limit int) ([]string, error) {
-	return c.keys(ctx, db, after, nil, limit)
+// ids gives the first keys of the partition after one and up to another, in the database's order, over all tables; nil is
+// no bound, as is a limit of 0.
+func (c *copier) ids(ctx context.Context, db bun.IDB, after, to *string, limit int) (ids []string, err error) {
+	query, args := c.keys(after, to)
+	query += " ORDER BY id"
+	if limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", limit)
+	}
+	err = db.NewRaw(query, args...).Scan(ctx, &ids)
+	return ids, err
 }
 
-// idsUpTo gives the keys after one and up to another; nil is no bound.
-func (c *copier) idsUpTo(ctx context.Context, db bun.IDB, after, to *string) ([]string, error) {
-	return c.keys(ctx, db, after, to, 0)
+// lastID gives the last key of the partition, nil if there is none.
+func (c *copier) lastID(ctx context.Context, db bun.IDB) (*string, error) {
+	query, args := c.keys(nil, nil)
+	var ids []string // none or one
+	err := db.NewRaw(query+" ORDER BY id DESC LIMIT 1", args...).Scan(ctx, &ids)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return &ids[0], nil
 }
 
-func (c *copier) keys(ctx context.Context, db bun.IDB, after, to *string, limit int) (ids []string, err error) {
+func (c *copier) keys(after, to *string) (query string, args []any) {
 	var parts []string
-	var args []any
 	for _, t := range c.setup.Tables {
 		part := "SELECT ? AS id FROM ? WHERE ? = ?"
 		args = append(args, bun.Ident(t.ID), bun.Ident(t.Name), bun.Ident(c.setup.Column), c.of)
@@ -72,12 +84,7 @@ func (c *copier) keys(ctx context.Context, db bun.IDB, after, to *string, limit 
 		}
 		parts = append(parts, part)
 	}
-	query := strings.Join(parts, " UNION ") + " ORDER BY id"
-	if limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", limit)
-	}
-	err = db.NewRaw(query, args...).Scan(ctx, &ids)
-	return ids, err
+	return strings.Join(parts, " UNION "), args
 }
 
 // rows gives the rows of some keys, by table.
@@ -168,7 +175,11 @@ func (c *copier) statement(table, rows int) string {
 		default:
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "$%d", n+1) // SQLite numbers names by their first appearance, which is the same
+		if c.kind == database.Postgres {
+			fmt.Fprintf(&b, "$%d", n+1)
+		} else {
+			b.WriteString("?") // to SQLite $1 is a name, which it looks for among all others: 30,000 of them take seconds
+		}
 	}
 	b.WriteString(")")
 	return b.String()

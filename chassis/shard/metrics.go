@@ -9,6 +9,7 @@ import (
 type metrics struct {
 	redirects, copied prometheus.Counter
 	moves, failures   *prometheus.CounterVec
+	freeze            prometheus.Histogram
 }
 
 func newMetrics(r prometheus.Registerer) (metrics, error) {
@@ -23,6 +24,10 @@ func newMetrics(r prometheus.Registerer) (metrics, error) {
 		copied:    counter("copied_keys_total", "Keys copied by moves; one that was written meanwhile counts again."),
 		moves:     counters("moves_total", "Moves of partitions that were done, or failed and wait to be resumed.", "outcome"),
 		failures:  counters("gather_failures_total", "Shards that did not answer a gather.", "shard"),
+		freeze: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "shard_freeze_seconds", Help: "How long moves kept the writes of their partition waiting.",
+			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		}),
 	}
-	return m, errors.Join(r.Register(m.redirects), r.Register(m.copied), r.Register(m.moves), r.Register(m.failures))
+	return m, errors.Join(r.Register(m.redirects), r.Register(m.copied), r.Register(m.moves), r.Register(m.failures), r.Register(m.freeze))
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -262,18 +264,20 @@ func (m *mover) carry(ctx context.Context) error {
 	if err := m.copyAll(ctx); err != nil {
 		return fmt.Errorf("copy: %w", err)
 	}
-	const passes = 20 // when keys are written faster than they are copied, the rest waits for the end
-	for n, pass := m.opt.Batch, 0; n >= m.opt.Batch && pass < passes; pass++ {
-		if n, err = m.drain(ctx, nil); err != nil {
-			return fmt.Errorf("copy what was written meanwhile: %w", err)
-		}
+	if err := m.catchUp(ctx, 0, nil); err != nil {
+		return err
 	}
 	if err := m.verify(ctx); err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
+	if err := m.catchUp(ctx, m.opt.Batch, m.check); err != nil { // that took a while
+		return err
+	}
+	frozen := time.Now()
 	if err := m.turn(ctx, []string{stateSending}, stateFrozen); err != nil {
 		return err
 	}
+	defer func() { m.metrics.freeze.Observe(time.Since(frozen).Seconds()) }()
 	if err := m.settleLast(ctx); err != nil {
 		// Writes go on; without this they would wait for the next attempt.
 		return errors.Join(err, m.turn(context.WithoutCancel(ctx), []string{stateFrozen}, stateSending))
@@ -281,17 +285,49 @@ func (m *mover) carry(ctx context.Context) error {
 	return m.turn(ctx, []string{stateFrozen}, stateLeft)
 }
 
+// catchUp copies what was written meanwhile in rounds, each of what was written during the one before, until enough keys or
+// fewer are left. It ends as well when a round does not halve them: then keys are written about as fast as they are copied,
+// and only a freeze, for as long as one round takes, gets ahead of the writes.
+func (m *mover) catchUp(ctx context.Context, enough int, each func(context.Context, []string) error) error {
+	for before := math.MaxInt; ; {
+		count, err := m.source.NewSelect().Table("shard_dirty").Where("partition = ?", m.move.Partition).Count(ctx)
+		if err != nil {
+			return fmt.Errorf("count what was written meanwhile: %w", err)
+		}
+		left := int(count)
+		if left <= enough || left > before/2 {
+			return nil
+		}
+		before = left
+		var after *string // each key once a round, as often as it may be written
+		for left > 0 {
+			ids, err := m.drain(ctx, after, min(left, m.opt.Batch))
+			if err == nil && each != nil {
+				err = each(ctx, ids)
+			}
+			if err != nil {
+				return fmt.Errorf("copy what was written meanwhile: %w", err)
+			}
+			if len(ids) == 0 {
+				break
+			}
+			left, after = left-len(ids), &ids[len(ids)-1]
+		}
+	}
+}
+
 // settleLast copies the last keys, now that no more are written, and compares them.
 func (m *mover) settleLast(ctx context.Context) error {
 	var last []string
 	for {
-		n, err := m.drain(ctx, func(ids []string) { last = append(last, ids...) })
+		ids, err := m.drain(ctx, nil, m.opt.Batch)
 		if err != nil {
 			return fmt.Errorf("copy the last keys: %w", err)
 		}
-		if n == 0 {
+		if len(ids) == 0 {
 			break
 		}
+		last = append(last, ids...)
 	}
 	for ids := range slices.Chunk(last, m.opt.Batch) {
 		different, err := m.compare(ctx, m.source, m.target, ids)
@@ -353,7 +389,7 @@ func (m *mover) clean(ctx context.Context) (n int, err error) {
 		if o.State != stateLeft || o.Epoch != m.move.Epoch-1 {
 			return errTaken
 		}
-		ids, err := m.ids(ctx, tx, nil, m.opt.Batch)
+		ids, err := m.ids(ctx, tx, nil, nil, m.opt.Batch)
 		if err != nil || len(ids) == 0 {
 			n = 0
 			return err
@@ -364,16 +400,21 @@ func (m *mover) clean(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// copyAll copies all keys from where an earlier attempt has got to.
+// copyAll copies the keys from where an earlier attempt has got to. One that comes to the end meanwhile is marked, as all that
+// are written: followed, the end could run ahead for ever.
 func (m *mover) copyAll(ctx context.Context) error {
 	o, err := ownershipIn(ctx, m.target, m.move.Partition)
 	if err != nil {
 		return err
 	}
 	at, err := readCursor(o.Cursor)
-	for err == nil && !at.Done {
+	if err != nil || at.Done {
+		return err
+	}
+	last, err := m.lastID(ctx, m.source)
+	for err == nil && last != nil && !at.Done {
 		var ids []string
-		if ids, err = m.ids(ctx, m.source, at.After, m.opt.Batch); err != nil {
+		if ids, err = m.ids(ctx, m.source, at.After, last, m.opt.Batch); err != nil {
 			return err
 		}
 		at.Done = len(ids) < m.opt.Batch
@@ -445,26 +486,26 @@ func (m *mover) replace(ctx context.Context, ids []string, at *cursor) error {
 	return nil
 }
 
-// drain copies a batch of keys that were written meanwhile, and gives their number.
-func (m *mover) drain(ctx context.Context, each func(ids []string)) (int, error) {
+// drain copies keys that were written meanwhile, the first ones after one, and gives them.
+func (m *mover) drain(ctx context.Context, after *string, limit int) ([]string, error) {
 	var marks []struct {
 		ID   string
 		Mark int64
 	}
-	err := m.source.NewSelect().Table("shard_dirty").Column("id", "mark").Where("partition = ?", m.move.Partition).
-		OrderExpr("id").Limit(int64(m.opt.Batch)).Scan(ctx, &marks)
+	query := m.source.NewSelect().Table("shard_dirty").Column("id", "mark").Where("partition = ?", m.move.Partition)
+	if after != nil {
+		query.Where("id > ?", *after)
+	}
+	err := query.OrderExpr("id").Limit(int64(limit)).Scan(ctx, &marks)
 	if err != nil || len(marks) == 0 {
-		return 0, err
+		return nil, err
 	}
 	ids := make([]string, len(marks))
 	for i, mark := range marks {
 		ids[i] = mark.ID
 	}
 	if err := m.replace(ctx, ids, nil); err != nil {
-		return 0, err
-	}
-	if each != nil {
-		each(ids)
+		return nil, err
 	}
 	err = m.source.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, mark := range marks { // one that was set again since is another
@@ -477,49 +518,63 @@ func (m *mover) drain(ctx context.Context, each func(ids []string)) (int, error)
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("take marks away: %w", err)
+		return nil, fmt.Errorf("take marks away: %w", err)
 	}
-	return len(ids), m.step("drained")
+	return ids, m.step("drained")
 }
 
-// verify compares all keys while they are written, and marks those that differ, so that they are copied and compared again.
+// verify checks all keys while they are written. As in copyAll, those that come to the end meanwhile are marked anyway.
 func (m *mover) verify(ctx context.Context) error {
+	last, err := m.lastID(ctx, m.source)
+	if err != nil {
+		return err
+	}
 	var after *string
 	for done := false; !done; {
-		ids, err := m.ids(ctx, m.source, after, m.opt.Batch)
-		if err != nil {
-			return err
+		var ids []string
+		if last != nil {
+			if ids, err = m.ids(ctx, m.source, after, last, m.opt.Batch); err != nil {
+				return err
+			}
 		}
 		done = len(ids) < m.opt.Batch
 		var to *string // the end of this batch
 		if !done {
 			to = &ids[len(ids)-1]
 		}
-		there, err := m.idsUpTo(ctx, m.target, after, to)
+		there, err := m.ids(ctx, m.target, after, to, 0)
 		if err != nil {
 			return err
 		}
 		all := slices.Compact(slices.Sorted(slices.Values(append(ids, there...))))
 		after = to
 		for some := range slices.Chunk(all, m.opt.Batch) {
-			different, err := m.compare(ctx, m.source, m.target, some)
-			if err != nil {
-				return err
-			}
-			err = m.source.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-				for _, id := range different {
-					if err := markDirty(ctx, tx, m.move.Partition, id); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
+			if err := m.check(ctx, some); err != nil {
 				return err
 			}
 		}
 	}
 	return m.step("verified")
+}
+
+// check marks those of the keys that differ, so that they are copied and compared again.
+func (m *mover) check(ctx context.Context, ids []string) error {
+	different, err := m.compare(ctx, m.source, m.target, ids)
+	if err != nil {
+		return err
+	}
+	err = m.source.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, id := range different {
+			if err := markDirty(ctx, tx, m.move.Partition, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("mark what differs: %w", err)
+	}
+	return m.step("checked")
 }
 
 func forUpdate(db *database.DB, query *bun.SelectQuery) *bun.SelectQuery {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
@@ -377,20 +379,31 @@ func revivedAfterWayBack(t *testing.T, c *cluster) {
 func mendedTarget(t *testing.T, c *cluster) {
 	r := c.replica(t, regions())
 	keys, versions := fill(t, r, 20)
-	once := false
-	shard.AtSteps(r, func(name string) error {
-		if name != "copied" || once {
-			return nil
-		}
-		once = true
-		for _, statement := range []string{
+	damage := map[string][]string{
+		"copied": {
 			"DELETE FROM orders WHERE user_id = 'u-001'", "DELETE FROM users WHERE id = 'u-001'", "UPDATE users SET version = 99 WHERE id = 'u-002'",
 			"INSERT INTO users VALUES ('u-0025', 'EU', 'x', 'x', 1)", "INSERT INTO users VALUES ('z', 'EU', 'x', 'x', 1)",
-		} {
+		},
+		"drained": {"DELETE FROM orders WHERE user_id = 'u-003'"}, // it was copied for the second time
+	}
+	writer := c.replica(t, regions())
+	verified := false
+	shard.AtSteps(r, func(name string) error {
+		if name == "verified" {
+			verified = true
+			for _, key := range keys[:10] {
+				raise(t, writer, key, versions)
+			}
+		}
+		if name == "drained" && !verified {
+			return nil
+		}
+		for _, statement := range damage[name] {
 			if _, err := c.shards["s3"].ExecContext(t.Context(), statement); err != nil {
 				t.Error(err)
 			}
 		}
+		delete(damage, name)
 		return nil
 	})
 	if err := r.Move(t.Context(), "EU", "s3"); err != nil {
@@ -399,6 +412,127 @@ func mendedTarget(t *testing.T, c *cluster) {
 	c.sole(t, r, keys, versions)
 	if n, err := c.shards["s3"].NewSelect().Model((*user)(nil)).Count(t.Context()); n != 20 || err != nil {
 		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+// outrunByNewKeys adds a batch of keys behind the last one whenever a batch was copied or checked, and writes one key again and again.
+func outrunByNewKeys(t *testing.T, c *cluster) {
+	r := c.replica(t, regions(), func(o *shard.Options) { o.Batch = 3 })
+	keys, versions := fill(t, r, 10)
+	mover := c.replica(t, regions(), func(o *shard.Options) { o.Batch = 3 })
+	seen := map[string]int{}
+	shard.AtSteps(mover, func(name string) error {
+		if seen[name]++; seen[name] > 100 {
+			return fmt.Errorf("no end of %s in sight", name)
+		}
+		if seen["frozen"] > 0 || name != "copied" && name != "drained" && name != "checked" {
+			return nil
+		}
+		for range 3 {
+			keys = append(keys, shard.Key{ID: fmt.Sprintf("u-%03d", len(keys)), By: "EU"})
+			put(t, r, keys[len(keys)-1], "Ann")
+		}
+		raise(t, r, keys[0], versions)
+		return nil
+	})
+	if err := mover.Move(t.Context(), "EU", "s3"); err != nil {
+		t.Fatal(err)
+	}
+	if len(keys) < 40 {
+		t.Errorf("%d keys: hardly one was added while the move was under way", len(keys))
+	}
+	c.sole(t, r, keys, versions)
+}
+
+// outrunByWrites writes every key again whenever a batch was copied.
+func outrunByWrites(t *testing.T, c *cluster) {
+	r := c.replica(t, regions())
+	keys, versions := fill(t, r, 10)
+	mover := c.replica(t, regions())
+	frozen, seen := false, 0
+	shard.AtSteps(mover, func(name string) error {
+		if frozen = frozen || name == "frozen"; frozen || name != "copied" && name != "drained" {
+			return nil
+		}
+		if seen++; seen > 30 {
+			return errors.New("no end of copying in sight")
+		}
+		for _, key := range keys {
+			raise(t, r, key, versions)
+		}
+		return nil
+	})
+	if err := mover.Move(t.Context(), "EU", "s3"); err != nil {
+		t.Fatal(err)
+	}
+	c.sole(t, r, keys, versions)
+}
+
+// shortFreeze has every key written while the move verifies, and the first few again with each batch that is copied.
+func shortFreeze(t *testing.T, c *cluster) {
+	r := c.replica(t, regions())
+	registry := prometheus.NewRegistry()
+	mover := c.replica(t, regions(), func(o *shard.Options) { o.Registry = registry })
+	keys, versions := fill(t, r, 60)
+	frozen, drained := false, 0 // batches copied in the freeze
+	shard.AtSteps(mover, func(name string) error {
+		switch {
+		case name == "frozen":
+			frozen = true
+		case name == "verified":
+			for _, key := range keys {
+				raise(t, r, key, versions)
+			}
+		case name == "drained" && frozen:
+			drained++
+		case name == "drained":
+			for _, key := range keys[:6] { // of a batch of 7
+				raise(t, r, key, versions)
+			}
+		}
+		return nil
+	})
+	if err := mover.Move(t.Context(), "EU", "s3"); err != nil {
+		t.Fatal(err)
+	}
+	if drained != 1 {
+		t.Errorf("writes waited until %d batches were copied, want 1", drained)
+	}
+	c.sole(t, r, keys, versions)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "shard_freeze_seconds" })
+	if at < 0 {
+		t.Fatal("the length of the freeze is not measured")
+	}
+	if h := families[at].GetMetric()[0].GetHistogram(); h.GetSampleCount() != 1 || h.GetSampleSum() <= 0 {
+		t.Errorf("the length of the freeze is given as %v", h)
+	}
+}
+
+// manyRows moves a key whose rows have more values than a statement may have arguments.
+func manyRows(t *testing.T, c *cluster) {
+	r := c.replica(t, regions())
+	key := shard.Key{ID: "u", By: "EU"}
+	put(t, r, key, "Ann")
+	const n = 10_050
+	err := r.Write(t.Context(), key, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO orders (user_id, n, partition)
+			WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ?) SELECT 'u', n, 'EU' FROM c`, n)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it takes a few seconds; by named arguments, minutes
+	defer cancel()
+	if err := r.Move(ctx, "EU", "s3"); err != nil {
+		t.Fatal(err)
+	}
+	if _, orders, err := get(r, key); orders != n || err != nil {
+		t.Errorf("%d orders, %v; want %d", orders, err, n)
 	}
 }
 

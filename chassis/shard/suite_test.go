@@ -42,6 +42,10 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"a target that lost rows is mended":                        mendedTarget,
 		"a region comes back to where it was":                      backAgain,
 		"rows arrive as they were":                                 faithful,
+		"keys that are added for ever do not keep a move going":    outrunByNewKeys,
+		"keys that are written for ever do not keep a move going":  outrunByWrites,
+		"a freeze copies what one round leaves, not more":          shortFreeze,
+		"a key with thousands of rows is moved":                    manyRows,
 		"a fourth shard takes its part":                            fourthShard,
 		"a shard is emptied":                                       emptied,
 	} {
