@@ -65,6 +65,13 @@ func refusal(a load.Answer) string {
 	return ""
 }
 
+// answered reports whether a request came to the service: it did what it was asked for, or said itself why not. What is sent is not
+// always something that it can do.
+func answered(a load.Answer) bool {
+	ownRefusal := a.Status/100 == 4 && refusal(a) == "" && strings.HasPrefix(a.Body, "{")
+	return a.Status == http.StatusOK || a.Status == http.StatusNoContent || ownRefusal
+}
+
 func TestOnlyDeclaredEdgesAreOpen(t *testing.T) {
 	s := theShop(t)
 	token, err := s.Token(t.Context())
@@ -82,10 +89,11 @@ func TestOnlyDeclaredEdgesAreOpen(t *testing.T) {
 			for _, id := range sorted(callee.Contract.Operations) {
 				request := s.requestTo(callee.Name, callee.Contract.Operations[id], token)
 				allowed := declared(s.Model, caller, callee, id)
-				if allowed {
-					p.warm(t, request, http.StatusOK)
-				}
 				a := p.send(t, request)
+				for attempt := 0; allowed && !answered(a) && attempt < 20; attempt++ { // connections are still to be opened
+					pause(t, 500*time.Millisecond)
+					a = p.send(t, request)
+				}
 				by, mark := refusal(a), "no"
 				text := by
 				if allowed {
@@ -97,7 +105,7 @@ func TestOnlyDeclaredEdgesAreOpen(t *testing.T) {
 					text = fmt.Sprint(a.Status)
 				}
 				rows = append(rows, []any{caller.Name, callee.Name, id, mark, text})
-				if allowed && a.Status != http.StatusOK {
+				if allowed && !answered(a) {
 					t.Errorf("%s may ask %s for %s, and got %d: %s%s", caller.Name, callee.Name, id, a.Status, a.Body, a.Error)
 				}
 				if !allowed && by == "" {
