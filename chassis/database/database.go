@@ -83,6 +83,15 @@ type DB struct {
 // Kind is Postgres or SQLite.
 func (db *DB) Kind() string { return db.kind }
 
+// ForUpdate has a query of a transaction lock the rows that it finds until the transaction ends, and gives the query. SQLite
+// needs no such lock: it has one writer, and its transactions are it from the beginning.
+func (db *DB) ForUpdate(query *bun.SelectQuery) *bun.SelectQuery {
+	if db.kind == Postgres {
+		return query.For("UPDATE")
+	}
+	return query
+}
+
 // Open connects to url and waits, at most PingTimeout, until the database answers. The URL is one of
 //
 //	postgres://user:password@host:5432/name?sslmode=…   as pgx reads it

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
-
-	"github.com/trellis-mesh/trellis/chassis/database"
 )
 
 // ErrNotFound is what Get, Resume and Skip give for an id that is not known.
@@ -120,11 +118,7 @@ func (s *Saga[S]) Skip(ctx context.Context, id string) error {
 func (s *Saga[S]) unpark(ctx context.Context, id string, change func(*row) error) error {
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var r row
-		query := s.find(tx, id).Model(&r)
-		if s.db.Kind() == database.Postgres {
-			query.For("UPDATE")
-		}
-		if err := query.Scan(ctx); err != nil {
+		if err := s.db.ForUpdate(s.find(tx, id).Model(&r)).Scan(ctx); err != nil {
 			return notFound(err)
 		}
 		if r.State != Parked {

@@ -203,7 +203,7 @@ func (m *mover) claim(ctx context.Context) error {
 func (m *mover) prepare(ctx context.Context) error {
 	return m.target.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var known []ownership // none or one
-		if err := forUpdate(m.target, tx.NewSelect().Model(&known).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
+		if err := m.target.ForUpdate(tx.NewSelect().Model(&known).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
 			return err
 		}
 		next := ownership{Name: m.move.Partition, State: stateReceiving, Epoch: m.move.Epoch, Attempt: m.attempt}
@@ -383,7 +383,7 @@ func (m *mover) handOver(ctx context.Context) error {
 func (m *mover) clean(ctx context.Context) (n int, err error) {
 	err = m.source.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var o ownership
-		if err := forUpdate(m.source, tx.NewSelect().Model(&o).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
+		if err := m.source.ForUpdate(tx.NewSelect().Model(&o).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
 			return err
 		}
 		if o.State != stateLeft || o.Epoch != m.move.Epoch-1 {
@@ -456,7 +456,7 @@ func (m *mover) replace(ctx context.Context, ids []string, at *cursor) error {
 	}
 	err = m.target.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var o ownership
-		if err := forUpdate(m.target, tx.NewSelect().Model(&o).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
+		if err := m.target.ForUpdate(tx.NewSelect().Model(&o).Where("name = ?", m.move.Partition)).Scan(ctx); err != nil {
 			return err
 		}
 		if o.State != stateReceiving || o.Epoch != m.move.Epoch || o.Attempt != m.attempt {
@@ -575,11 +575,4 @@ func (m *mover) check(ctx context.Context, ids []string) error {
 		return fmt.Errorf("mark what differs: %w", err)
 	}
 	return m.step("checked")
-}
-
-func forUpdate(db *database.DB, query *bun.SelectQuery) *bun.SelectQuery {
-	if db.Kind() == database.Postgres {
-		query.For("UPDATE")
-	}
-	return query
 }

@@ -174,10 +174,7 @@ func checkTxn(txn string) error {
 func recall(ctx context.Context, db *database.DB, tx bun.IDB, participant, txn string) (vote, error) {
 	var votes []vote
 	query := tx.NewSelect().Model(&votes).Where("participant = ?", participant).Where("txn = ?", txn)
-	if db.Kind() == database.Postgres {
-		query.For("UPDATE")
-	}
-	if err := query.Scan(ctx); err != nil || len(votes) == 0 {
+	if err := db.ForUpdate(query).Scan(ctx); err != nil || len(votes) == 0 {
 		return vote{}, err
 	}
 	return votes[0], nil

@@ -94,11 +94,7 @@ func (c *Coordinator[D]) answer(ctx context.Context, tx bun.Tx, id string) (Deci
 		return "", err
 	}
 	r := row{Name: c.name, ID: id}
-	query := tx.NewSelect().Model(&r).WherePK()
-	if c.db.Kind() == database.Postgres {
-		query.For("UPDATE")
-	}
-	if err := query.Scan(ctx); err != nil {
+	if err := c.db.ForUpdate(tx.NewSelect().Model(&r).WherePK()).Scan(ctx); err != nil {
 		return "", err
 	}
 	if r.State != Preparing || !now.After(r.Deadline) {

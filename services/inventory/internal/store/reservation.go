@@ -54,7 +54,7 @@ func (s *Store) lockReservation(ctx context.Context, tx bun.Tx, orderID string) 
 	if _, err := tx.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 		return domain.Reservation{}, fmt.Errorf("insert reservation: %w", err)
 	}
-	if err := s.locked(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+	if err := s.db.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
 		return domain.Reservation{}, fmt.Errorf("lock reservation: %w", err)
 	}
 	var rows []lineRow

@@ -45,7 +45,7 @@ func (s *Store) SetStock(ctx context.Context, productID string, onHand int) (set
 		if _, err := tx.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 			return fmt.Errorf("insert stock: %w", err)
 		}
-		if err := s.locked(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
+		if err := s.db.ForUpdate(tx.NewSelect().Model(&row).WherePK()).Scan(ctx); err != nil {
 			return fmt.Errorf("lock stock: %w", err)
 		}
 		if set, err = row.stock().Set(onHand); err != nil {
@@ -94,7 +94,7 @@ func (s *Store) lockStock(ctx context.Context, tx bun.Tx, lines []domain.Line) (
 	}
 	var rows []stockRow
 	query := tx.NewSelect().Model(&rows).Where("product_id IN (?)", bun.List(products)).Order("product_id")
-	if err := s.locked(query).Scan(ctx); err != nil {
+	if err := s.db.ForUpdate(query).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("lock stock: %w", err)
 	}
 	stocks := make(map[string]domain.Stock, len(rows))

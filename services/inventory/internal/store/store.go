@@ -7,8 +7,6 @@ package store
 import (
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/database"
 )
 
@@ -21,12 +19,4 @@ type Store struct {
 // New makes a store in db.
 func New(db *database.DB) *Store {
 	return &Store{db: db, now: time.Now}
-}
-
-// locked makes a query wait for those who change its rows, and makes them wait. SQLite has one writer at a time anyway.
-func (s *Store) locked(query *bun.SelectQuery) *bun.SelectQuery {
-	if s.db.Kind() == database.Postgres {
-		return query.For("UPDATE")
-	}
-	return query
 }

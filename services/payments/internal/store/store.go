@@ -136,11 +136,7 @@ func (s *Store) List(ctx context.Context, customerID string, limit int) ([]domai
 
 // lock gives the row of an order and keeps others from changing it until the transaction ends.
 func (s *Store) lock(ctx context.Context, tx bun.Tx, orderID string) (paymentRow, error) {
-	query := tx.NewSelect()
-	if s.db.Kind() == database.Postgres { // SQLite has one writer, and its transactions are it from the beginning
-		query.For("UPDATE")
-	}
-	return one[paymentRow](ctx, query, "order_id", orderID)
+	return one[paymentRow](ctx, s.db.ForUpdate(tx.NewSelect()), "order_id", orderID)
 }
 
 func one[Row any](ctx context.Context, query *bun.SelectQuery, column, value string) (row Row, err error) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/uptrace/bun"
 
-	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
@@ -19,11 +18,7 @@ func (s *Store) Decide(ctx context.Context, id string, at time.Time, fn func(con
 		if _, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {
 			return fmt.Errorf("insert transaction: %w", err)
 		}
-		query := tx.NewSelect()
-		if s.db.Kind() == database.Postgres {
-			query.For("UPDATE")
-		}
-		row, err := one[transactionRow](ctx, query, "id", id)
+		row, err := one[transactionRow](ctx, s.db.ForUpdate(tx.NewSelect()), "id", id)
 		if err != nil {
 			return err
 		}

@@ -92,11 +92,7 @@ func (s *Store) lock(ctx context.Context, tx bun.Tx, orderID string) (domain.Shi
 	if _, err := tx.NewInsert().Model(&r).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 		return domain.Shipment{}, fmt.Errorf("insert shipment: %w", err)
 	}
-	query := tx.NewSelect().Model(&r).WherePK()
-	if s.db.Kind() == database.Postgres { // SQLite has one writer at a time anyway
-		query = query.For("UPDATE")
-	}
-	if err := query.Scan(ctx); err != nil {
+	if err := s.db.ForUpdate(tx.NewSelect().Model(&r).WherePK()).Scan(ctx); err != nil {
 		return domain.Shipment{}, fmt.Errorf("lock shipment: %w", err)
 	}
 	return r.shipment()
