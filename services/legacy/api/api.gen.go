@@ -19,6 +19,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for GetFeedParamsName.
+const (
+	City  GetFeedParamsName = "city"
+	Shop  GetFeedParamsName = "shop"
+	Trade GetFeedParamsName = "trade"
+)
+
+// Valid indicates whether the value is a known member of the GetFeedParamsName enum.
+func (e GetFeedParamsName) Valid() bool {
+	switch e {
+	case City:
+		return true
+	case Shop:
+		return true
+	case Trade:
+		return true
+	default:
+		return false
+	}
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	Detail  string  `json:"detail"`
@@ -51,6 +72,23 @@ type GatewayPayment struct {
 	Reference             string  `json:"reference"`
 }
 
+// OldProduct defines model for OldProduct.
+type OldProduct struct {
+	CurrencyCode string  `json:"currency_code"`
+	LongText     *string `json:"long_text,omitempty"`
+	PriceCents   int64   `json:"price_cents"`
+	ProductCode  string  `json:"product_code"`
+	ProductID    string  `json:"product_id"`
+	Title        string  `json:"title"`
+}
+
+// OldProductPage defines model for OldProductPage.
+type OldProductPage struct {
+	Page     int          `json:"page"`
+	Products []OldProduct `json:"products"`
+	Total    int          `json:"total"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	Code      string        `json:"code"`
@@ -64,8 +102,46 @@ type Problem struct {
 	Type      string        `json:"type"`
 }
 
+// Supplier defines model for Supplier.
+type Supplier struct {
+	City        string `json:"city"`
+	CompanyName string `json:"company_name"`
+	SupplierID  string `json:"supplier_id"`
+}
+
+// SupplierPage defines model for SupplierPage.
+type SupplierPage struct {
+	Page      int        `json:"page"`
+	Suppliers []Supplier `json:"suppliers"`
+	Total     int        `json:"total"`
+}
+
+// GetFeedParamsName defines parameters for GetFeed.
+type GetFeedParamsName string
+
+// MonolithListProductsParams defines parameters for MonolithListProducts.
+type MonolithListProductsParams struct {
+	// Page Counted from 1.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many a page has.
+	PerPage *int `form:"per_page,omitempty" json:"per_page,omitempty"`
+}
+
+// MonolithListSuppliersParams defines parameters for MonolithListSuppliers.
+type MonolithListSuppliersParams struct {
+	// Page Counted from 1.
+	Page *int `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many a page has.
+	PerPage *int `form:"per_page,omitempty" json:"per_page,omitempty"`
+}
+
 // GatewayPayJSONRequestBody defines body for GatewayPay for application/json ContentType.
 type GatewayPayJSONRequestBody = GatewayPayment
+
+// MonolithPutProductJSONRequestBody defines body for MonolithPutProduct for application/json ContentType.
+type MonolithPutProductJSONRequestBody = OldProduct
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -141,6 +217,11 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// GetFeed Get a feed of news (RSS 2.0), as a newspaper would give it.
+	//
+	// Corresponds with GET /feeds/{name} (the `GetFeed` operationId).
+	GetFeed(ctx context.Context, name GetFeedParamsName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
 	//
 	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
@@ -168,6 +249,55 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /gateway/payments/{reference}/refund (the `GatewayRefund` operationId).
 	GatewayRefund(ctx context.Context, reference string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithListProducts List products as the monolith does.
+	//
+	// Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
+	MonolithListProducts(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithGetProduct Get a product as the monolith has it.
+	//
+	// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
+	MonolithGetProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithPutProductWithBody Keep a product in the monolith.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+	MonolithPutProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithPutProduct Keep a product in the monolith.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+	MonolithPutProduct(ctx context.Context, id string, body MonolithPutProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithListSuppliers List suppliers.
+	//
+	// Corresponds with GET /monolith/suppliers (the `MonolithListSuppliers` operationId).
+	MonolithListSuppliers(ctx context.Context, params *MonolithListSuppliersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MonolithGetSupplier Get a supplier.
+	//
+	// Corresponds with GET /monolith/suppliers/{id} (the `MonolithGetSupplier` operationId).
+	MonolithGetSupplier(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetFeed Get a feed of news (RSS 2.0), as a newspaper would give it.
+//
+// Corresponds with GET /feeds/{name} (the `GetFeed` operationId).
+func (c *Client) GetFeed(ctx context.Context, name GetFeedParamsName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFeedRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // GatewayPayWithBody Charge a card, or again the card of an earlier transaction.
@@ -236,6 +366,134 @@ func (c *Client) GatewayRefund(ctx context.Context, reference string, reqEditors
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// MonolithListProducts List products as the monolith does.
+//
+// Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
+func (c *Client) MonolithListProducts(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithListProductsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MonolithGetProduct Get a product as the monolith has it.
+//
+// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
+func (c *Client) MonolithGetProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithGetProductRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MonolithPutProductWithBody Keep a product in the monolith.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+func (c *Client) MonolithPutProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithPutProductRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MonolithPutProduct Keep a product in the monolith.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+func (c *Client) MonolithPutProduct(ctx context.Context, id string, body MonolithPutProductJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithPutProductRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MonolithListSuppliers List suppliers.
+//
+// Corresponds with GET /monolith/suppliers (the `MonolithListSuppliers` operationId).
+func (c *Client) MonolithListSuppliers(ctx context.Context, params *MonolithListSuppliersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithListSuppliersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MonolithGetSupplier Get a supplier.
+//
+// Corresponds with GET /monolith/suppliers/{id} (the `MonolithGetSupplier` operationId).
+func (c *Client) MonolithGetSupplier(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMonolithGetSupplierRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NewGetFeedRequest constructs an http.Request for the GetFeed method
+func NewGetFeedRequest(server string, name GetFeedParamsName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/feeds/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewGatewayPayRequest calls the generic GatewayPay builder with application/json body
@@ -346,6 +604,253 @@ func NewGatewayRefundRequest(server string, reference string) (*http.Request, er
 	return req, nil
 }
 
+// NewMonolithListProductsRequest constructs an http.Request for the MonolithListProducts method
+func NewMonolithListProductsRequest(server string, params *MonolithListProductsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monolith/products")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMonolithGetProductRequest constructs an http.Request for the MonolithGetProduct method
+func NewMonolithGetProductRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monolith/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMonolithPutProductRequest calls the generic MonolithPutProduct builder with application/json body
+func NewMonolithPutProductRequest(server string, id string, body MonolithPutProductJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMonolithPutProductRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewMonolithPutProductRequestWithBody constructs an http.Request for the MonolithPutProduct method, with any body, and a specified content type
+func NewMonolithPutProductRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monolith/products/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewMonolithListSuppliersRequest constructs an http.Request for the MonolithListSuppliers method
+func NewMonolithListSuppliersRequest(server string, params *MonolithListSuppliersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monolith/suppliers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewMonolithGetSupplierRequest constructs an http.Request for the MonolithGetSupplier method
+func NewMonolithGetSupplierRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/monolith/suppliers/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -390,6 +895,13 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// GetFeedWithResponse Get a feed of news (RSS 2.0), as a newspaper would give it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /feeds/{name} (the `GetFeed` operationId).
+	GetFeedWithResponse(ctx context.Context, name GetFeedParamsName, reqEditors ...RequestEditorFn) (*GetFeedResponse, error)
+
 	// GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
 	//
 	// An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
@@ -421,6 +933,96 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /gateway/payments/{reference}/refund (the `GatewayRefund` operationId).
 	GatewayRefundWithResponse(ctx context.Context, reference string, reqEditors ...RequestEditorFn) (*GatewayRefundResponse, error)
+
+	// MonolithListProductsWithResponse List products as the monolith does.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
+	MonolithListProductsWithResponse(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*MonolithListProductsResponse, error)
+
+	// MonolithGetProductWithResponse Get a product as the monolith has it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
+	MonolithGetProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MonolithGetProductResponse, error)
+
+	// MonolithPutProductWithBodyWithResponse Keep a product in the monolith.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+	MonolithPutProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MonolithPutProductResponse, error)
+
+	// MonolithPutProductWithResponse Keep a product in the monolith.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+	MonolithPutProductWithResponse(ctx context.Context, id string, body MonolithPutProductJSONRequestBody, reqEditors ...RequestEditorFn) (*MonolithPutProductResponse, error)
+
+	// MonolithListSuppliersWithResponse List suppliers.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /monolith/suppliers (the `MonolithListSuppliers` operationId).
+	MonolithListSuppliersWithResponse(ctx context.Context, params *MonolithListSuppliersParams, reqEditors ...RequestEditorFn) (*MonolithListSuppliersResponse, error)
+
+	// MonolithGetSupplierWithResponse Get a supplier.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /monolith/suppliers/{id} (the `MonolithGetSupplier` operationId).
+	MonolithGetSupplierWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MonolithGetSupplierResponse, error)
+}
+
+type GetFeedResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetFeedResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFeedResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFeedResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFeedResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFeedResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFeedResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type GatewayPayResponse struct {
@@ -602,6 +1204,280 @@ func (r GatewayRefundResponse) ContentType() string {
 	return ""
 }
 
+type MonolithListProductsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OldProductPage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MonolithListProductsResponse) GetJSON200() *OldProductPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MonolithListProductsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MonolithListProductsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MonolithListProductsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MonolithListProductsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MonolithListProductsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MonolithGetProductResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OldProduct
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MonolithGetProductResponse) GetJSON200() *OldProduct {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r MonolithGetProductResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MonolithGetProductResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MonolithGetProductResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MonolithGetProductResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MonolithGetProductResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MonolithGetProductResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MonolithPutProductResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OldProduct
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MonolithPutProductResponse) GetJSON200() *OldProduct {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r MonolithPutProductResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MonolithPutProductResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MonolithPutProductResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MonolithPutProductResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MonolithPutProductResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MonolithPutProductResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MonolithListSuppliersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SupplierPage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MonolithListSuppliersResponse) GetJSON200() *SupplierPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MonolithListSuppliersResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MonolithListSuppliersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MonolithListSuppliersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MonolithListSuppliersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MonolithListSuppliersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type MonolithGetSupplierResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Supplier
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MonolithGetSupplierResponse) GetJSON200() *Supplier {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r MonolithGetSupplierResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r MonolithGetSupplierResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r MonolithGetSupplierResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MonolithGetSupplierResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MonolithGetSupplierResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MonolithGetSupplierResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetFeedWithResponse Get a feed of news (RSS 2.0), as a newspaper would give it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /feeds/{name} (the `GetFeed` operationId).
+func (c *ClientWithResponses) GetFeedWithResponse(ctx context.Context, name GetFeedParamsName, reqEditors ...RequestEditorFn) (*GetFeedResponse, error) {
+	rsp, err := c.GetFeed(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFeedResponse(rsp)
+}
+
 // GatewayPayWithBodyWithResponse Charge a card, or again the card of an earlier transaction.
 //
 // An amount of 0 charges nothing: it takes a card on file, unless that is declined, or tells of a card on file whether a charge would succeed, which then holds.
@@ -656,6 +1532,117 @@ func (c *ClientWithResponses) GatewayRefundWithResponse(ctx context.Context, ref
 		return nil, err
 	}
 	return ParseGatewayRefundResponse(rsp)
+}
+
+// MonolithListProductsWithResponse List products as the monolith does.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
+func (c *ClientWithResponses) MonolithListProductsWithResponse(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*MonolithListProductsResponse, error) {
+	rsp, err := c.MonolithListProducts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithListProductsResponse(rsp)
+}
+
+// MonolithGetProductWithResponse Get a product as the monolith has it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
+func (c *ClientWithResponses) MonolithGetProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MonolithGetProductResponse, error) {
+	rsp, err := c.MonolithGetProduct(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithGetProductResponse(rsp)
+}
+
+// MonolithPutProductWithBodyWithResponse Keep a product in the monolith.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+func (c *ClientWithResponses) MonolithPutProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MonolithPutProductResponse, error) {
+	rsp, err := c.MonolithPutProductWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithPutProductResponse(rsp)
+}
+
+// MonolithPutProductWithResponse Keep a product in the monolith.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
+func (c *ClientWithResponses) MonolithPutProductWithResponse(ctx context.Context, id string, body MonolithPutProductJSONRequestBody, reqEditors ...RequestEditorFn) (*MonolithPutProductResponse, error) {
+	rsp, err := c.MonolithPutProduct(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithPutProductResponse(rsp)
+}
+
+// MonolithListSuppliersWithResponse List suppliers.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /monolith/suppliers (the `MonolithListSuppliers` operationId).
+func (c *ClientWithResponses) MonolithListSuppliersWithResponse(ctx context.Context, params *MonolithListSuppliersParams, reqEditors ...RequestEditorFn) (*MonolithListSuppliersResponse, error) {
+	rsp, err := c.MonolithListSuppliers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithListSuppliersResponse(rsp)
+}
+
+// MonolithGetSupplierWithResponse Get a supplier.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /monolith/suppliers/{id} (the `MonolithGetSupplier` operationId).
+func (c *ClientWithResponses) MonolithGetSupplierWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MonolithGetSupplierResponse, error) {
+	rsp, err := c.MonolithGetSupplier(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMonolithGetSupplierResponse(rsp)
+}
+
+// ParseGetFeedResponse parses an HTTP response from a GetFeedWithResponse call
+func ParseGetFeedResponse(rsp *http.Response) (*GetFeedResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFeedResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
 }
 
 // ParseGatewayPayResponse parses an HTTP response from a GatewayPayWithResponse call
@@ -792,8 +1779,197 @@ func ParseGatewayRefundResponse(rsp *http.Response) (*GatewayRefundResponse, err
 	return response, nil
 }
 
+// ParseMonolithListProductsResponse parses an HTTP response from a MonolithListProductsWithResponse call
+func ParseMonolithListProductsResponse(rsp *http.Response) (*MonolithListProductsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MonolithListProductsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OldProductPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMonolithGetProductResponse parses an HTTP response from a MonolithGetProductWithResponse call
+func ParseMonolithGetProductResponse(rsp *http.Response) (*MonolithGetProductResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MonolithGetProductResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OldProduct
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMonolithPutProductResponse parses an HTTP response from a MonolithPutProductWithResponse call
+func ParseMonolithPutProductResponse(rsp *http.Response) (*MonolithPutProductResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MonolithPutProductResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OldProduct
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMonolithListSuppliersResponse parses an HTTP response from a MonolithListSuppliersWithResponse call
+func ParseMonolithListSuppliersResponse(rsp *http.Response) (*MonolithListSuppliersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MonolithListSuppliersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SupplierPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseMonolithGetSupplierResponse parses an HTTP response from a MonolithGetSupplierWithResponse call
+func ParseMonolithGetSupplierResponse(rsp *http.Response) (*MonolithGetSupplierResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MonolithGetSupplierResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Supplier
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetFeed Get a feed of news (RSS 2.0), as a newspaper would give it.
+	// (GET /feeds/{name})
+	GetFeed(c *gin.Context, name GetFeedParamsName)
 	// GatewayPay Charge a card, or again the card of an earlier transaction.
 	// (POST /gateway/payments)
 	GatewayPay(c *gin.Context)
@@ -803,6 +1979,21 @@ type ServerInterface interface {
 	// GatewayRefund Give the whole amount of a payment back. Said again, it does nothing.
 	// (PUT /gateway/payments/{reference}/refund)
 	GatewayRefund(c *gin.Context, reference string)
+	// MonolithListProducts List products as the monolith does.
+	// (GET /monolith/products)
+	MonolithListProducts(c *gin.Context, params MonolithListProductsParams)
+	// MonolithGetProduct Get a product as the monolith has it.
+	// (GET /monolith/products/{id})
+	MonolithGetProduct(c *gin.Context, id string)
+	// MonolithPutProduct Keep a product in the monolith.
+	// (PUT /monolith/products/{id})
+	MonolithPutProduct(c *gin.Context, id string)
+	// MonolithListSuppliers List suppliers.
+	// (GET /monolith/suppliers)
+	MonolithListSuppliers(c *gin.Context, params MonolithListSuppliersParams)
+	// MonolithGetSupplier Get a supplier.
+	// (GET /monolith/suppliers/{id})
+	MonolithGetSupplier(c *gin.Context, id string)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -813,6 +2004,31 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetFeed operation middleware
+func (siw *ServerInterfaceWrapper) GetFeed(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name GetFeedParamsName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetFeed(c, name)
+}
 
 // GatewayPay operation middleware
 func (siw *ServerInterfaceWrapper) GatewayPay(c *gin.Context) {
@@ -877,6 +2093,151 @@ func (siw *ServerInterfaceWrapper) GatewayRefund(c *gin.Context) {
 	siw.Handler.GatewayRefund(c, reference)
 }
 
+// MonolithListProducts operation middleware
+func (siw *ServerInterfaceWrapper) MonolithListProducts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MonolithListProductsParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", c.Request.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", c.Request.URL.Query(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter per_page: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MonolithListProducts(c, params)
+}
+
+// MonolithGetProduct operation middleware
+func (siw *ServerInterfaceWrapper) MonolithGetProduct(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MonolithGetProduct(c, id)
+}
+
+// MonolithPutProduct operation middleware
+func (siw *ServerInterfaceWrapper) MonolithPutProduct(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MonolithPutProduct(c, id)
+}
+
+// MonolithListSuppliers operation middleware
+func (siw *ServerInterfaceWrapper) MonolithListSuppliers(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MonolithListSuppliersParams
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", c.Request.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter page: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", c.Request.URL.Query(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter per_page: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MonolithListSuppliers(c, params)
+}
+
+// MonolithGetSupplier operation middleware
+func (siw *ServerInterfaceWrapper) MonolithGetSupplier(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.MonolithGetSupplier(c, id)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -904,12 +2265,79 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.GET(options.BaseURL+"/feeds/:name", wrapper.GetFeed)
 	router.POST(options.BaseURL+"/gateway/payments", wrapper.GatewayPay)
 	router.GET(options.BaseURL+"/gateway/payments/:reference", wrapper.GatewayLookup)
 	router.PUT(options.BaseURL+"/gateway/payments/:reference/refund", wrapper.GatewayRefund)
+	router.GET(options.BaseURL+"/monolith/products", wrapper.MonolithListProducts)
+	router.GET(options.BaseURL+"/monolith/products/:id", wrapper.MonolithGetProduct)
+	router.PUT(options.BaseURL+"/monolith/products/:id", wrapper.MonolithPutProduct)
+	router.GET(options.BaseURL+"/monolith/suppliers", wrapper.MonolithListSuppliers)
+	router.GET(options.BaseURL+"/monolith/suppliers/:id", wrapper.MonolithGetSupplier)
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type GetFeedRequestObject struct {
+	Name GetFeedParamsName `json:"name"`
+}
+
+type GetFeedResponseObject interface {
+	VisitGetFeedResponse(w http.ResponseWriter) error
+}
+
+type GetFeed200ApplicationRssXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetFeed200ApplicationRssXMLResponse) VisitGetFeedResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/rss+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFeed404ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetFeed404ApplicationProblemPlusJSONResponse) VisitGetFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFeeddefaultApplicationProblemPlusJSONResponse) VisitGetFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GatewayPayRequestObject struct {
 	Body *GatewayPayJSONRequestBody
@@ -1098,8 +2526,255 @@ func (response GatewayRefunddefaultApplicationProblemPlusJSONResponse) VisitGate
 	return err
 }
 
+type MonolithListProductsRequestObject struct {
+	Params MonolithListProductsParams
+}
+
+type MonolithListProductsResponseObject interface {
+	VisitMonolithListProductsResponse(w http.ResponseWriter) error
+}
+
+type MonolithListProducts200JSONResponse OldProductPage
+
+func (response MonolithListProducts200JSONResponse) VisitMonolithListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithListProductsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MonolithListProductsdefaultApplicationProblemPlusJSONResponse) VisitMonolithListProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetProductRequestObject struct {
+	ID string `json:"id"`
+}
+
+type MonolithGetProductResponseObject interface {
+	VisitMonolithGetProductResponse(w http.ResponseWriter) error
+}
+
+type MonolithGetProduct200JSONResponse OldProduct
+
+func (response MonolithGetProduct200JSONResponse) VisitMonolithGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetProduct404ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response MonolithGetProduct404ApplicationProblemPlusJSONResponse) VisitMonolithGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetProductdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MonolithGetProductdefaultApplicationProblemPlusJSONResponse) VisitMonolithGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithPutProductRequestObject struct {
+	ID   string `json:"id"`
+	Body *MonolithPutProductJSONRequestBody
+}
+
+type MonolithPutProductResponseObject interface {
+	VisitMonolithPutProductResponse(w http.ResponseWriter) error
+}
+
+type MonolithPutProduct200JSONResponse OldProduct
+
+func (response MonolithPutProduct200JSONResponse) VisitMonolithPutProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithPutProduct422ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response MonolithPutProduct422ApplicationProblemPlusJSONResponse) VisitMonolithPutProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithPutProductdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MonolithPutProductdefaultApplicationProblemPlusJSONResponse) VisitMonolithPutProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithListSuppliersRequestObject struct {
+	Params MonolithListSuppliersParams
+}
+
+type MonolithListSuppliersResponseObject interface {
+	VisitMonolithListSuppliersResponse(w http.ResponseWriter) error
+}
+
+type MonolithListSuppliers200JSONResponse SupplierPage
+
+func (response MonolithListSuppliers200JSONResponse) VisitMonolithListSuppliersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithListSuppliersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MonolithListSuppliersdefaultApplicationProblemPlusJSONResponse) VisitMonolithListSuppliersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetSupplierRequestObject struct {
+	ID string `json:"id"`
+}
+
+type MonolithGetSupplierResponseObject interface {
+	VisitMonolithGetSupplierResponse(w http.ResponseWriter) error
+}
+
+type MonolithGetSupplier200JSONResponse Supplier
+
+func (response MonolithGetSupplier200JSONResponse) VisitMonolithGetSupplierResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetSupplier404ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response MonolithGetSupplier404ApplicationProblemPlusJSONResponse) VisitMonolithGetSupplierResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MonolithGetSupplierdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response MonolithGetSupplierdefaultApplicationProblemPlusJSONResponse) VisitMonolithGetSupplierResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetFeed Get a feed of news (RSS 2.0), as a newspaper would give it.
+	// (GET /feeds/{name})
+	GetFeed(ctx context.Context, request GetFeedRequestObject) (GetFeedResponseObject, error)
 	// GatewayPay Charge a card, or again the card of an earlier transaction.
 	// (POST /gateway/payments)
 	GatewayPay(ctx context.Context, request GatewayPayRequestObject) (GatewayPayResponseObject, error)
@@ -1109,6 +2784,21 @@ type StrictServerInterface interface {
 	// GatewayRefund Give the whole amount of a payment back. Said again, it does nothing.
 	// (PUT /gateway/payments/{reference}/refund)
 	GatewayRefund(ctx context.Context, request GatewayRefundRequestObject) (GatewayRefundResponseObject, error)
+	// MonolithListProducts List products as the monolith does.
+	// (GET /monolith/products)
+	MonolithListProducts(ctx context.Context, request MonolithListProductsRequestObject) (MonolithListProductsResponseObject, error)
+	// MonolithGetProduct Get a product as the monolith has it.
+	// (GET /monolith/products/{id})
+	MonolithGetProduct(ctx context.Context, request MonolithGetProductRequestObject) (MonolithGetProductResponseObject, error)
+	// MonolithPutProduct Keep a product in the monolith.
+	// (PUT /monolith/products/{id})
+	MonolithPutProduct(ctx context.Context, request MonolithPutProductRequestObject) (MonolithPutProductResponseObject, error)
+	// MonolithListSuppliers List suppliers.
+	// (GET /monolith/suppliers)
+	MonolithListSuppliers(ctx context.Context, request MonolithListSuppliersRequestObject) (MonolithListSuppliersResponseObject, error)
+	// MonolithGetSupplier Get a supplier.
+	// (GET /monolith/suppliers/{id})
+	MonolithGetSupplier(ctx context.Context, request MonolithGetSupplierRequestObject) (MonolithGetSupplierResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -1166,6 +2856,32 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictGinServerOptions
+}
+
+// GetFeed operation middleware
+func (sh *strictHandler) GetFeed(ctx *gin.Context, name GetFeedParamsName) {
+	var request GetFeedRequestObject
+
+	request.Name = name
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFeed(ctx, request.(GetFeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFeed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetFeedResponseObject); ok {
+		if err := validResponse.VisitGetFeedResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // GatewayPay operation middleware
@@ -1255,6 +2971,154 @@ func (sh *strictHandler) GatewayRefund(ctx *gin.Context, reference string) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GatewayRefundResponseObject); ok {
 		if err := validResponse.VisitGatewayRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MonolithListProducts operation middleware
+func (sh *strictHandler) MonolithListProducts(ctx *gin.Context, params MonolithListProductsParams) {
+	var request MonolithListProductsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MonolithListProducts(ctx, request.(MonolithListProductsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MonolithListProducts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MonolithListProductsResponseObject); ok {
+		if err := validResponse.VisitMonolithListProductsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MonolithGetProduct operation middleware
+func (sh *strictHandler) MonolithGetProduct(ctx *gin.Context, id string) {
+	var request MonolithGetProductRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MonolithGetProduct(ctx, request.(MonolithGetProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MonolithGetProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MonolithGetProductResponseObject); ok {
+		if err := validResponse.VisitMonolithGetProductResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MonolithPutProduct operation middleware
+func (sh *strictHandler) MonolithPutProduct(ctx *gin.Context, id string) {
+	var request MonolithPutProductRequestObject
+
+	request.ID = id
+
+	var body MonolithPutProductJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MonolithPutProduct(ctx, request.(MonolithPutProductRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MonolithPutProduct")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MonolithPutProductResponseObject); ok {
+		if err := validResponse.VisitMonolithPutProductResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MonolithListSuppliers operation middleware
+func (sh *strictHandler) MonolithListSuppliers(ctx *gin.Context, params MonolithListSuppliersParams) {
+	var request MonolithListSuppliersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MonolithListSuppliers(ctx, request.(MonolithListSuppliersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MonolithListSuppliers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MonolithListSuppliersResponseObject); ok {
+		if err := validResponse.VisitMonolithListSuppliersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// MonolithGetSupplier operation middleware
+func (sh *strictHandler) MonolithGetSupplier(ctx *gin.Context, id string) {
+	var request MonolithGetSupplierRequestObject
+
+	request.ID = id
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MonolithGetSupplier(ctx, request.(MonolithGetSupplierRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MonolithGetSupplier")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(MonolithGetSupplierResponseObject); ok {
+		if err := validResponse.VisitMonolithGetSupplierResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

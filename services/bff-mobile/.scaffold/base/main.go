@@ -1,0 +1,26 @@
+// Command bff-mobile: What small screens need, in as few bytes as will do.
+package main
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/services/bff-mobile/api"
+	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/http"
+	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/store"
+)
+
+func main() {
+	chassis.Main(spec, wire)
+}
+
+// wire builds the service on what it declares.
+func wire(ctx context.Context, s *chassis.Service) error {
+	deps, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	dashboards := store.New()
+	api.Register(s.Router(), http.New(http.Deps{Store: dashboards, Clients: deps.clients}))
+	return nil
+}

@@ -1,0 +1,5 @@
+CREATE TABLE "accounts" (
+    id text PRIMARY KEY,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL
+);

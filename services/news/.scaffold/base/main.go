@@ -1,0 +1,26 @@
+// Command news: Gathers what others write about, hourly and when asked.
+package main
+
+import (
+	"context"
+
+	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/services/news/api"
+	"github.com/trellis-mesh/trellis/services/news/internal/http"
+	"github.com/trellis-mesh/trellis/services/news/internal/store"
+)
+
+func main() {
+	chassis.Main(spec, wire)
+}
+
+// wire builds the service on what it declares.
+func wire(ctx context.Context, s *chassis.Service) error {
+	deps, err := connect(ctx, s)
+	if err != nil {
+		return err
+	}
+	articles := store.New(deps.database)
+	api.Register(s.Router(), http.New(http.Deps{Store: articles, Clients: deps.clients}))
+	return nil
+}
