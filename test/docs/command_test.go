@@ -3,6 +3,7 @@ package docs_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,13 +123,28 @@ func (s *platform) command(script string) *exec.Cmd {
 	return cmd
 }
 
+var assigned = regexp.MustCompile(`(?m)^([A-Za-z_]\w*)=`)
+
+// remember lets a fence know the variables that the fences before it have set, as in a reader's shell.
+func (s *platform) remember(script string) string {
+	file := s.dir + ".variables"
+	script = fmt.Sprintf("[ ! -e %[1]q ] || . %[1]q\n%[2]s", file, script)
+	for _, match := range assigned.FindAllStringSubmatch(script, -1) {
+		script += fmt.Sprintf("declare -p %s >>%q\n", match[1], file)
+	}
+	return script
+}
+
 func (s *platform) play(t *testing.T, d document, b block) {
 	t.Helper()
 	switch kind, _, _ := strings.Cut(b.marker, " "); kind {
 	case "run":
-		output, err := s.command(b.script).CombinedOutput()
+		output, err := s.command(s.remember(b.script)).CombinedOutput()
 		if code := exitCode(err); code != b.exit() {
 			t.Fatalf("%s:%d: exit status %d, want %d (%v)\n%s\n%s", d.path, b.line, code, b.exit(), err, b.script, output)
+		}
+		if line := b.missing(string(output)); line != "" {
+			t.Fatalf("%s:%d: the output has no line %s, or not below the ones before it\n%s\n%s", d.path, b.line, line, b.script, output)
 		}
 	case "make":
 		for line := range strings.Lines(b.script) {

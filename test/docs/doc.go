@@ -4,7 +4,10 @@
 //
 //	<!-- run -->              run it in a scratch copy of the platform; it must succeed. Fences of one document share the copy,
 //	                          which has only the services that they name, and what these need.
+//	                          They know the variables that the fences before them have set.
 //	<!-- run exit=1 -->       run it; it must exit with that status.
+//	<!-- shows -->            the fence below (text, json or http) is what the commands above printed: its lines are there in
+//	                          their order, where … stands for anything.
 //	<!-- start until="…" -->  start it and wait for that text; it goes on until the end of the document, or until
 //	<!-- stop -->             , and is then interrupted as by Ctrl-C and must leave no port taken.
 //	<!-- make -->             the lines are make targets, which the continuous integration runs itself: they must exist.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ type block struct {
 	line   int
 	marker string // without <!-- and -->
 	script string
+	shows  []string // lines that its output must have, in this order; … in them stands for anything
 }
 
 const root = "../.."
@@ -55,12 +57,16 @@ func documents(t *testing.T) []document {
 var (
 	commandFence = regexp.MustCompile("^```(sh|bash|shell|console)\\s*$")
 	markerLine   = regexp.MustCompile(`^<!-- (run|run exit=\d+|start until="[^"]+"|stop|make|test) -->$`)
+	shownFence   = regexp.MustCompile("^```(text|json|http)\\s*$")
 )
+
+const showsMarker = "<!-- shows -->"
 
 // blocks finds the markers with their fences. A fence of commands without a marker is an error, and so is a marker alone.
 func (d document) blocks() ([]block, error) {
 	var all []block
 	var pending *block // a marker whose fence has not begun
+	shows := 0         // the line of a marker of an output whose fence has not begun
 	lines := strings.Split(d.text, "\n")
 	for i := 0; i < len(lines); i++ {
 		line := strings.TrimSpace(lines[i])
@@ -69,21 +75,65 @@ func (d document) blocks() ([]block, error) {
 			all = append(all, block{line: i + 1, marker: "stop"})
 		case match != nil:
 			pending = &block{line: i + 1, marker: match[1]}
+		case line == showsMarker:
+			if len(all) == 0 || !strings.HasPrefix(all[len(all)-1].marker, "run") {
+				return nil, fmt.Errorf("%s:%d: it is not said which commands show this: put it below a fence with the marker run", d.path, i+1)
+			}
+			shows = i + 1
+		case shows > 0 && shownFence.MatchString(line):
+			end := fenceEnd(lines, i)
+			all[len(all)-1].shows = shownLines(lines[i+1 : end])
+			shows, i = 0, end
 		case commandFence.MatchString(line):
 			if pending == nil {
 				return nil, fmt.Errorf("%s:%d: the commands have no marker in the line above: see test/docs/doc.go", d.path, i+1)
 			}
-			end := i + 1
-			for end < len(lines) && strings.TrimSpace(lines[end]) != "```" {
-				end++
-			}
-			pending.script = strings.Join(lines[i+1:min(end, len(lines))], "\n") + "\n"
+			end := fenceEnd(lines, i)
+			pending.script = strings.Join(lines[i+1:end], "\n") + "\n"
 			all, pending, i = append(all, *pending), nil, end
 		case line != "" && pending != nil:
 			return nil, fmt.Errorf("%s:%d: the marker has no commands below it", d.path, pending.line)
+		case line != "" && shows > 0:
+			return nil, fmt.Errorf("%s:%d: the marker has no output below it, in a fence of text, json or http", d.path, shows)
 		}
 	}
 	return all, nil
+}
+
+// fenceEnd is the index of the line that ends the fence that begins at the given one.
+func fenceEnd(lines []string, begin int) int {
+	end := begin + 1
+	for end < len(lines) && strings.TrimSpace(lines[end]) != "```" {
+		end++
+	}
+	return min(end, len(lines))
+}
+
+func shownLines(lines []string) (shown []string) {
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); line != "" && line != "…" {
+			shown = append(shown, line)
+		}
+	}
+	return shown
+}
+
+// missing is the first line that should be in an output, after those before it, and is not; empty: there is none.
+func (b block) missing(output string) string {
+	lines := strings.Split(output, "\n")
+	for _, want := range b.shows {
+		parts := strings.Split(want, "…")
+		for i, part := range parts {
+			parts[i] = regexp.QuoteMeta(part)
+		}
+		pattern := regexp.MustCompile("^" + strings.Join(parts, ".*") + "$")
+		at := slices.IndexFunc(lines, func(line string) bool { return pattern.MatchString(strings.TrimSpace(line)) })
+		if at < 0 {
+			return want
+		}
+		lines = lines[at+1:]
+	}
+	return ""
 }
 
 func (b block) exit() int {
@@ -112,11 +162,31 @@ func TestBlocks(t *testing.T) {
 		t.Errorf("blocks = %+v", got)
 	}
 	for name, text := range map[string]string{
-		"no marker":   fence + "sh\nmake\n" + fence,
-		"no commands": "<!-- run -->\ntext",
+		"no marker":         fence + "sh\nmake\n" + fence,
+		"no commands":       "<!-- run -->\ntext",
+		"output of nothing": "<!-- shows -->\n" + fence + "text\nx\n" + fence,
+		"no output":         "<!-- run -->\n" + fence + "sh\ntrue\n" + fence + "\n<!-- shows -->\ntext",
 	} {
 		if _, err := (document{"x.md", text}).blocks(); err == nil {
 			t.Errorf("%s passes", name)
+		}
+	}
+}
+
+func TestShownOutputIsFoundInItsOrder(t *testing.T) {
+	const fence = "```"
+	d := document{"x.md", "<!-- run -->\n" + fence + "sh\ncurl\n" + fence + "\n\nwhich answers\n\n<!-- shows -->\n" + fence + "http\nHTTP/1.1 …\n…\n{\"a\":…}\n" + fence}
+	got, err := d.blocks()
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	for output, missing := range map[string]string{
+		"HTTP/1.1 200 OK\r\nX: y\n\n{\"a\":1}\n": "",
+		"{\"a\":1}\nHTTP/1.1 200 OK\n":           `{"a":…}`,
+		"HTTP/1.0 200 OK\n{\"a\":1}":             "HTTP/1.1 …",
+	} {
+		if got := got[0].missing(output); got != missing {
+			t.Errorf("in %q %q is missing, want %q", output, got, missing)
 		}
 	}
 }
