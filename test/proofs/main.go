@@ -2,8 +2,15 @@
 // docs/patterns/README.md, names as a proof ran and passed: a test that was skipped, renamed or left out proves nothing.
 //
 //	go run ./test/proofs go test -race ./chassis/...
+//	go run ./test/proofs go test -race ./... -- go test -race -tags real
+//	go run ./test/proofs -unchecked go test -race ./...
 //
-// It looks only at proofs that make verify runs. Its exit status is that of go test, or 1 when only a proof is missing.
+// What comes after -- is a second go test, of those tests alone that its build tags bring; with the same flags, go test takes
+// what it knows of the others from its cache. With -unchecked nothing is checked: the tests run as they do for a check, so that
+// this check, later, can take them from the cache.
+//
+// It looks only at proofs that make verify runs. Its exit status is that of the first go test that failed, or 1 when only a proof
+// is missing.
 package main
 
 import (
@@ -28,25 +35,67 @@ func main() {
 	os.Exit(code)
 }
 
-// run runs the command, which is a go test, in the platform's root.
-func run(command []string, stdout, stderr io.Writer) (int, error) {
-	at := slices.Index(command, "test")
-	if at < 1 {
-		return 2, errors.New("no go test to run: use it as in go run ./test/proofs go test ./chassis/outbox")
+const (
+	unchecked = "-unchecked"
+	then      = "--"
+)
+
+// run runs the commands, each of which is a go test, in the platform's root.
+func run(args []string, stdout, stderr io.Writer) (int, error) {
+	checked := len(args) == 0 || args[0] != unchecked
+	if !checked {
+		args = args[1:]
 	}
-	catalogue, err := pattern.Read(os.DirFS("."))
+	commands, err := split(args)
 	if err != nil {
-		return 1, err
+		return 2, err
 	}
-	module, err := os.ReadFile("go.mod")
-	if err != nil {
-		return 1, fmt.Errorf("read the module's path: %w", err)
+	var catalogue pattern.Catalogue
+	var module []byte
+	if checked { // before anything runs
+		if catalogue, err = pattern.Read(os.DirFS(".")); err != nil {
+			return 1, err
+		}
+		if module, err = os.ReadFile("go.mod"); err != nil {
+			return 1, fmt.Errorf("read the module's path: %w", err)
+		}
 	}
-	code, results, err := watch(slices.Insert(slices.Clone(command), at+1, "-json"), stdout, stderr)
-	if err != nil {
-		return max(code, 1), err
+	code, all := 0, results{}
+	for _, command := range commands {
+		exit, got, err := watch(command, stdout, stderr)
+		if err != nil {
+			return max(exit, 1), err
+		}
+		all.add(got)
+		if code == 0 {
+			code = exit
+		}
 	}
-	return conclude(code, missing(catalogue, modfile.ModulePath(module), results), stdout)
+	if !checked {
+		return code, nil
+	}
+	return conclude(code, missing(catalogue, modfile.ModulePath(module), all), stdout)
+}
+
+// split gives the go test before -- and the one after it, each ready to be run.
+func split(args []string) (commands [][]string, err error) {
+	first, second := args, []string(nil)
+	if at := slices.Index(args, then); at >= 0 {
+		first = args[:at]
+		if second, err = brought(os.DirFS("."), args[at+1:]); err != nil {
+			return nil, err
+		}
+		commands = append(commands, second)
+	}
+	commands = slices.Insert(commands, 0, first)
+	for i, command := range commands {
+		at := slices.Index(command, "test")
+		if at < 1 {
+			return nil, errors.New("no go test to run: use it as in go run ./test/proofs go test ./chassis/outbox")
+		}
+		commands[i] = slices.Insert(slices.Clone(command), at+1, "-json")
+	}
+	return commands, nil
 }
 
 // watch runs go test -json and prints its output as go test alone would.

@@ -37,6 +37,19 @@ func TestFails(t *testing.T) {
 
 func TestZPanics(*testing.T) { panic("said by a panic") }
 `,
+	"well/tagged_test.go": `//go:build server
+
+package well
+
+import "testing"
+
+func TestOnServer(t *testing.T) {
+	t.Run("one case", func(*testing.T) {})
+}
+
+func TestFailsOnServer(t *testing.T) { t.Error("said on a server") }
+`,
+	"well/elsewhere_test.go":  "//go:build !server\n\npackage well\n\nimport \"testing\"\n\nfunc TestWithoutServer(*testing.T) {}\n",
 	"unbuilt/unbuilt_test.go": "package unbuilt\n\nvar _ = undefined\n",
 }
 
@@ -139,6 +152,39 @@ func TestWithoutACatalogueNothingRuns(t *testing.T) {
 	}
 	if code, err := run([]string{"go", "build"}, &out, &out); code != 2 || err == nil {
 		t.Errorf("exit status %d, error %v for a command that is no test, want 2", code, err)
+	}
+}
+
+func TestTaggedTestsRunAlone(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, "| 7 | Some pattern | [code](x) | `well` `TestOnServer/one case`<br>`well` `TestPasses` | [page](x.md) |\n")
+	t.Chdir(dir)
+	for name, c := range map[string]struct {
+		args  string
+		code  int
+		shows string
+	}{
+		"both":             {"go test ./well -- go test -tags server -skip TestFails", 0, "ok  \texample.com/m/well\t"},
+		"a failure there":  {"go test ./well -- go test -tags=server", 1, "said on a server"},
+		"the second alone": {"go test -run TestOther ./well -- go test -tags server -skip TestFails", 1, "not proven: well TestPasses did not run"},
+		"the first alone":  {"go test ./well", 1, "not proven: well TestOnServer/one case did not run"},
+		"not checked":      {"-unchecked go test ./well", 0, "ok  \texample.com/m/well\t"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			if code, err := run(strings.Fields(c.args), &out, &out); code != c.code || !strings.Contains(out.String(), c.shows) {
+				t.Errorf("exit status %d (%v), want %d and %q in:\n%s", code, err, c.code, c.shows, &out)
+			}
+		})
+	}
+	got, err := brought(os.DirFS("."), []string{"go", "test", "-tags", "server"})
+	if want := "go test -tags server -run ^(TestFailsOnServer|TestOnServer)$ ./well"; err != nil || strings.Join(got, " ") != want {
+		t.Errorf("%v, %v, want %s", got, err, want)
+	}
+	for _, none := range []string{"go test", "go test -tags other"} {
+		if got, err := brought(os.DirFS("."), strings.Fields(none)); err == nil {
+			t.Errorf("%s brings %v, want an error", none, got)
+		}
 	}
 }
 

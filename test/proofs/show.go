@@ -27,6 +27,15 @@ const (
 // results are the verdicts of all tests by package and name.
 type results map[[2]string]verdict
 
+// add takes over what another run has found. What failed once has failed.
+func (r results) add(more results) {
+	for name, got := range more {
+		if r[name] != failed {
+			r[name] = got
+		}
+	}
+}
+
 // of is the verdict of one test. One that passed without a single subtest that did has skipped them all.
 func (r results) of(pkg, test string) verdict {
 	got, ran := r[[2]string{pkg, test}]
