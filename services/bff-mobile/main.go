@@ -6,8 +6,9 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/bff-mobile/api"
+	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/app"
 	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/http"
-	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/store"
+	"github.com/trellis-mesh/trellis/services/bff-mobile/internal/shop"
 )
 
 func main() {
@@ -20,7 +21,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	dashboards := store.New()
-	api.Register(s.Router(), http.New(http.Deps{Store: dashboards, Clients: deps.clients}))
+	api.Register(s.Router(), http.New(http.Deps{Screens: app.New(shop.New(deps.clients))}))
 	return nil
 }

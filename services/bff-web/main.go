@@ -6,8 +6,9 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/bff-web/api"
+	"github.com/trellis-mesh/trellis/services/bff-web/internal/app"
 	"github.com/trellis-mesh/trellis/services/bff-web/internal/http"
-	"github.com/trellis-mesh/trellis/services/bff-web/internal/store"
+	"github.com/trellis-mesh/trellis/services/bff-web/internal/shop"
 )
 
 func main() {
@@ -20,7 +21,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	dashboards := store.New()
-	api.Register(s.Router(), http.New(http.Deps{Store: dashboards, Clients: deps.clients}))
+	api.Register(s.Router(), http.New(http.Deps{Pages: app.New(shop.New(deps.clients), app.Options{})}))
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
-// Analytics Sums over the orders that are shown and were not cancelled, one entry a currency.
+// Analytics Sums over the orders that are shown and were not cancelled, one entry a currency; absent when the orders are. Averages are rounded to the smallest unit of the currency, halves up.
 type Analytics struct {
 	AverageOrderValue []Money `json:"averageOrderValue"`
 	OrderCount        int     `json:"orderCount"`
@@ -27,8 +27,8 @@ type Analytics struct {
 
 // Dashboard defines model for Dashboard.
 type Dashboard struct {
-	// Analytics Sums over the orders that are shown and were not cancelled, one entry a currency.
-	Analytics Analytics `json:"analytics"`
+	// Analytics Sums over the orders that are shown and were not cancelled, one entry a currency; absent when the orders are. Averages are rounded to the smallest unit of the currency, halves up.
+	Analytics *Analytics `json:"analytics,omitempty"`
 
 	// Degraded The parts that could not be had in time, by name; absent when all are there.
 	Degraded *[]string `json:"degraded,omitempty"`
@@ -50,10 +50,13 @@ type Item struct {
 	// Degraded Its product could not be looked up.
 	Degraded *bool `json:"degraded,omitempty"`
 
-	// Name Absent when the product could not be looked up.
-	Name      *string `json:"name,omitempty"`
-	ProductID string  `json:"productId"`
-	Quantity  int     `json:"quantity"`
+	// Name The product's name; what it was called when it was ordered, if it could not be looked up.
+	Name      string `json:"name"`
+	ProductID string `json:"productId"`
+	Quantity  int    `json:"quantity"`
+
+	// Sku Absent when the product could not be looked up.
+	Sku *string `json:"sku,omitempty"`
 
 	// Subtotal An amount in a currency. The amount is a decimal number in a string, so that no digit is lost.
 	Subtotal Money `json:"subtotal"`
@@ -114,8 +117,11 @@ type Problem struct {
 
 // Summary defines model for Summary.
 type Summary struct {
-	TotalOrders int     `json:"totalOrders"`
-	TotalSpent  []Money `json:"totalSpent"`
+	// TotalOrders Those that are shown, cancelled ones too.
+	TotalOrders int `json:"totalOrders"`
+
+	// TotalSpent What those that were not cancelled cost, one entry a currency.
+	TotalSpent []Money `json:"totalSpent"`
 }
 
 // User defines model for User.
@@ -128,6 +134,8 @@ type User struct {
 
 // UserOrders defines model for UserOrders.
 type UserOrders struct {
+	Customer *User `json:"customer,omitempty"`
+
 	// Degraded The parts that could not be had in time, by name; absent when all are there.
 	Degraded *[]string `json:"degraded,omitempty"`
 	Orders   []Order   `json:"orders"`
@@ -501,6 +509,12 @@ type GetDashboardResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Dashboard
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *Problem
 }
@@ -508,6 +522,21 @@ type GetDashboardResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r GetDashboardResponse) GetJSON200() *Dashboard {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetDashboardResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetDashboardResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetDashboardResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -713,6 +742,27 @@ func ParseGetDashboardResponse(rsp *http.Response) (*GetDashboardResponse, error
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -968,6 +1018,50 @@ func (response GetDashboard200JSONResponse) VisitGetDashboardResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboard403ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetDashboard403ApplicationProblemPlusJSONResponse) VisitGetDashboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboard404ApplicationProblemPlusJSONResponse Problem
+
+func (response GetDashboard404ApplicationProblemPlusJSONResponse) VisitGetDashboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDashboard503ApplicationProblemPlusJSONResponse Problem
+
+func (response GetDashboard503ApplicationProblemPlusJSONResponse) VisitGetDashboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }

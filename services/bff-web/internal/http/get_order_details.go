@@ -3,11 +3,16 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/bff-web/api"
 )
 
-// GetOrderDetails is to be written: GET /v1/orders/{id}.
-func (h *Handler) GetOrderDetails(_ context.Context, _ api.GetOrderDetailsRequestObject) (api.GetOrderDetailsResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getOrderDetails is not written yet.")
+// GetOrderDetails gives an order with its customer and its products.
+func (h *Handler) GetOrderDetails(ctx context.Context, request api.GetOrderDetailsRequestObject) (api.GetOrderDetailsResponseObject, error) {
+	details, err := h.Pages.OrderDetails(ctx, request.ID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetOrderDetails200JSONResponse{
+		Order: presentOrder(details.Order), Customer: presentUser(details.Customer), Degraded: presentMissing(details.Missing),
+	}, nil
 }

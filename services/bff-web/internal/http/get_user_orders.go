@@ -3,11 +3,23 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/bff-web/api"
 )
 
-// GetUserOrders is to be written: GET /v1/users/{id}/orders.
-func (h *Handler) GetUserOrders(_ context.Context, _ api.GetUserOrdersRequestObject) (api.GetUserOrdersResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getUserOrders is not written yet.")
+// GetUserOrders gives the orders of a user with a summary.
+func (h *Handler) GetUserOrders(ctx context.Context, request api.GetUserOrdersRequestObject) (api.GetUserOrdersResponseObject, error) {
+	limit := 50 // as the contract says
+	if request.Params.Limit != nil {
+		limit = *request.Params.Limit
+	}
+	found, err := h.Pages.UserOrders(ctx, request.ID, limit)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetUserOrders200JSONResponse{
+		Customer: presentUser(found.Customer),
+		Orders:   presentOrders(found.Orders),
+		Summary:  api.Summary{TotalOrders: len(found.Orders), TotalSpent: presentAmounts(found.Summary.Spent)},
+		Degraded: presentMissing(found.Missing),
+	}, nil
 }
