@@ -7,6 +7,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 	"github.com/trellis-mesh/trellis/services/legacy/internal/http"
+	"github.com/trellis-mesh/trellis/services/legacy/internal/monolith"
 	"github.com/trellis-mesh/trellis/services/legacy/internal/store"
 )
 
@@ -21,6 +22,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 		return err
 	}
 	payments := store.New(deps.database)
-	api.Register(s.Router(), http.New(http.Deps{Store: payments}))
+	api.Register(s.Router(), http.New(http.Deps{Store: payments, Monolith: monolith.New(deps.database)}))
 	return nil
 }

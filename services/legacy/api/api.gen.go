@@ -74,12 +74,22 @@ type GatewayPayment struct {
 
 // OldProduct defines model for OldProduct.
 type OldProduct struct {
-	CurrencyCode string  `json:"currency_code"`
-	LongText     *string `json:"long_text,omitempty"`
-	PriceCents   int64   `json:"price_cents"`
-	ProductCode  string  `json:"product_code"`
-	ProductID    string  `json:"product_id"`
-	Title        string  `json:"title"`
+	// ChangedAt By the monolith's clock; what is put is not looked at.
+	ChangedAt    *time.Time `json:"changed_at,omitempty"`
+	CurrencyCode string     `json:"currency_code"`
+
+	// EnteredAt By the monolith's clock; what is put is not looked at.
+	EnteredAt *time.Time `json:"entered_at,omitempty"`
+	LongText  *string    `json:"long_text,omitempty"`
+
+	// PriceCents In the smallest unit of the currency.
+	PriceCents  int64  `json:"price_cents"`
+	ProductCode string `json:"product_code"`
+	ProductID   string `json:"product_id"`
+
+	// Revision Counted by the monolith from 1; what is put is not looked at.
+	Revision *int   `json:"revision,omitempty"`
+	Title    string `json:"title"`
 }
 
 // OldProductPage defines model for OldProductPage.
@@ -250,7 +260,7 @@ type ClientInterface interface {
 	// Corresponds with PUT /gateway/payments/{reference}/refund (the `GatewayRefund` operationId).
 	GatewayRefund(ctx context.Context, reference string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MonolithListProducts List products as the monolith does.
+	// MonolithListProducts List products as the monolith does, by page, in the order of their ids' bytes.
 	//
 	// Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
 	MonolithListProducts(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -260,14 +270,14 @@ type ClientInterface interface {
 	// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
 	MonolithGetProduct(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MonolithPutProductWithBody Keep a product in the monolith.
+	// MonolithPutProductWithBody Keep a product in the monolith. The same again changes nothing.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
 	MonolithPutProductWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// MonolithPutProduct Keep a product in the monolith.
+	// MonolithPutProduct Keep a product in the monolith. The same again changes nothing.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -368,7 +378,7 @@ func (c *Client) GatewayRefund(ctx context.Context, reference string, reqEditors
 	return c.Client.Do(req)
 }
 
-// MonolithListProducts List products as the monolith does.
+// MonolithListProducts List products as the monolith does, by page, in the order of their ids' bytes.
 //
 // Corresponds with GET /monolith/products (the `MonolithListProducts` operationId).
 func (c *Client) MonolithListProducts(ctx context.Context, params *MonolithListProductsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -398,7 +408,7 @@ func (c *Client) MonolithGetProduct(ctx context.Context, id string, reqEditors .
 	return c.Client.Do(req)
 }
 
-// MonolithPutProductWithBody Keep a product in the monolith.
+// MonolithPutProductWithBody Keep a product in the monolith. The same again changes nothing.
 //
 // Takes any type of body and a specified content type.
 //
@@ -415,7 +425,7 @@ func (c *Client) MonolithPutProductWithBody(ctx context.Context, id string, cont
 	return c.Client.Do(req)
 }
 
-// MonolithPutProduct Keep a product in the monolith.
+// MonolithPutProduct Keep a product in the monolith. The same again changes nothing.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -934,7 +944,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /gateway/payments/{reference}/refund (the `GatewayRefund` operationId).
 	GatewayRefundWithResponse(ctx context.Context, reference string, reqEditors ...RequestEditorFn) (*GatewayRefundResponse, error)
 
-	// MonolithListProductsWithResponse List products as the monolith does.
+	// MonolithListProductsWithResponse List products as the monolith does, by page, in the order of their ids' bytes.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -948,14 +958,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /monolith/products/{id} (the `MonolithGetProduct` operationId).
 	MonolithGetProductWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*MonolithGetProductResponse, error)
 
-	// MonolithPutProductWithBodyWithResponse Keep a product in the monolith.
+	// MonolithPutProductWithBodyWithResponse Keep a product in the monolith. The same again changes nothing.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /monolith/products/{id} (the `MonolithPutProduct` operationId).
 	MonolithPutProductWithBodyWithResponse(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MonolithPutProductResponse, error)
 
-	// MonolithPutProductWithResponse Keep a product in the monolith.
+	// MonolithPutProductWithResponse Keep a product in the monolith. The same again changes nothing.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -1534,7 +1544,7 @@ func (c *ClientWithResponses) GatewayRefundWithResponse(ctx context.Context, ref
 	return ParseGatewayRefundResponse(rsp)
 }
 
-// MonolithListProductsWithResponse List products as the monolith does.
+// MonolithListProductsWithResponse List products as the monolith does, by page, in the order of their ids' bytes.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -1560,7 +1570,7 @@ func (c *ClientWithResponses) MonolithGetProductWithResponse(ctx context.Context
 	return ParseMonolithGetProductResponse(rsp)
 }
 
-// MonolithPutProductWithBodyWithResponse Keep a product in the monolith.
+// MonolithPutProductWithBodyWithResponse Keep a product in the monolith. The same again changes nothing.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1573,7 +1583,7 @@ func (c *ClientWithResponses) MonolithPutProductWithBodyWithResponse(ctx context
 	return ParseMonolithPutProductResponse(rsp)
 }
 
-// MonolithPutProductWithResponse Keep a product in the monolith.
+// MonolithPutProductWithResponse Keep a product in the monolith. The same again changes nothing.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -1979,13 +1989,13 @@ type ServerInterface interface {
 	// GatewayRefund Give the whole amount of a payment back. Said again, it does nothing.
 	// (PUT /gateway/payments/{reference}/refund)
 	GatewayRefund(c *gin.Context, reference string)
-	// MonolithListProducts List products as the monolith does.
+	// MonolithListProducts List products as the monolith does, by page, in the order of their ids' bytes.
 	// (GET /monolith/products)
 	MonolithListProducts(c *gin.Context, params MonolithListProductsParams)
 	// MonolithGetProduct Get a product as the monolith has it.
 	// (GET /monolith/products/{id})
 	MonolithGetProduct(c *gin.Context, id string)
-	// MonolithPutProduct Keep a product in the monolith.
+	// MonolithPutProduct Keep a product in the monolith. The same again changes nothing.
 	// (PUT /monolith/products/{id})
 	MonolithPutProduct(c *gin.Context, id string)
 	// MonolithListSuppliers List suppliers.
@@ -2784,13 +2794,13 @@ type StrictServerInterface interface {
 	// GatewayRefund Give the whole amount of a payment back. Said again, it does nothing.
 	// (PUT /gateway/payments/{reference}/refund)
 	GatewayRefund(ctx context.Context, request GatewayRefundRequestObject) (GatewayRefundResponseObject, error)
-	// MonolithListProducts List products as the monolith does.
+	// MonolithListProducts List products as the monolith does, by page, in the order of their ids' bytes.
 	// (GET /monolith/products)
 	MonolithListProducts(ctx context.Context, request MonolithListProductsRequestObject) (MonolithListProductsResponseObject, error)
 	// MonolithGetProduct Get a product as the monolith has it.
 	// (GET /monolith/products/{id})
 	MonolithGetProduct(ctx context.Context, request MonolithGetProductRequestObject) (MonolithGetProductResponseObject, error)
-	// MonolithPutProduct Keep a product in the monolith.
+	// MonolithPutProduct Keep a product in the monolith. The same again changes nothing.
 	// (PUT /monolith/products/{id})
 	MonolithPutProduct(ctx context.Context, request MonolithPutProductRequestObject) (MonolithPutProductResponseObject, error)
 	// MonolithListSuppliers List suppliers.

@@ -1,5 +1,5 @@
-// Package legacytest runs the old payment gateway inside a test of a service that calls it: the real one, on a database of
-// the test's own.
+// Package legacytest runs the old payment gateway and the monolith inside a test of a service that calls them: the real ones, on a
+// database of the test's own.
 package legacytest
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 	legacy "github.com/trellis-mesh/trellis/services/legacy/internal/http"
+	"github.com/trellis-mesh/trellis/services/legacy/internal/monolith"
 	"github.com/trellis-mesh/trellis/services/legacy/internal/store"
 	"github.com/trellis-mesh/trellis/services/legacy/migrations"
 )
@@ -37,7 +38,7 @@ func New(t testing.TB) *Gateway {
 	}
 	db := databasetest.New(t, migrations.FS)
 	kept := store.New(db)
-	api.Register(server.Router(), legacy.New(legacy.Deps{Store: kept}))
+	api.Register(server.Router(), legacy.New(legacy.Deps{Store: kept, Monolith: monolith.New(db)}))
 	return &Gateway{Handler: server.Handler(), DB: db, store: kept}
 }
 

@@ -4,7 +4,7 @@ package migrations
 
 import "embed"
 
-// FS has one file with the way up and one with the way down for each change.
+// FS has one file with the way up and one with the way down for each change; those in a folder are for that kind of database.
 //
-//go:embed *.sql
+//go:embed *.sql postgres/*.sql
 var FS embed.FS

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 	"github.com/trellis-mesh/trellis/services/legacy/internal/domain"
+	"github.com/trellis-mesh/trellis/services/legacy/internal/monolith"
 )
 
 // Store keeps payments. It gives store.ErrNotFound for one that it does not know.
@@ -19,9 +20,19 @@ type Store interface {
 	Transaction(ctx context.Context, id string) (domain.Payment, error)
 }
 
+// Monolith keeps products and suppliers. It gives monolith.ErrNotFound for one that it does not know.
+type Monolith interface {
+	Products(ctx context.Context, page, perPage int) (products []monolith.Product, total int, err error)
+	Product(ctx context.Context, id string) (monolith.Product, error)
+	PutProduct(ctx context.Context, product monolith.Product, at time.Time) (monolith.Product, error)
+	Suppliers(ctx context.Context, page, perPage int) (suppliers []monolith.Supplier, total int, err error)
+	Supplier(ctx context.Context, id string) (monolith.Supplier, error)
+}
+
 // Deps are what a Handler works with.
 type Deps struct {
-	Store Store
+	Store    Store
+	Monolith Monolith
 }
 
 // Handler answers the operations of the contract.

@@ -3,11 +3,14 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 )
 
-// MonolithGetSupplier is to be written: GET /monolith/suppliers/{id}.
-func (h *Handler) MonolithGetSupplier(_ context.Context, _ api.MonolithGetSupplierRequestObject) (api.MonolithGetSupplierResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation monolithGetSupplier is not written yet.")
+// MonolithGetSupplier gives the supplier of an id.
+func (h *Handler) MonolithGetSupplier(ctx context.Context, request api.MonolithGetSupplierRequestObject) (api.MonolithGetSupplierResponseObject, error) {
+	s, err := h.Monolith.Supplier(ctx, request.ID)
+	if err != nil {
+		return nil, absent(err, "supplier_not_found", "There is no such supplier.")
+	}
+	return api.MonolithGetSupplier200JSONResponse(supplier(s)), nil
 }

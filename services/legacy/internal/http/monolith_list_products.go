@@ -3,11 +3,19 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 )
 
-// MonolithListProducts is to be written: GET /monolith/products.
-func (h *Handler) MonolithListProducts(_ context.Context, _ api.MonolithListProductsRequestObject) (api.MonolithListProductsResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation monolithListProducts is not written yet.")
+// MonolithListProducts gives a page of products.
+func (h *Handler) MonolithListProducts(ctx context.Context, request api.MonolithListProductsRequestObject) (api.MonolithListProductsResponseObject, error) {
+	page, size := pageOf(request.Params.Page, request.Params.PerPage)
+	products, total, err := h.Monolith.Products(ctx, page, size)
+	if err != nil {
+		return nil, err
+	}
+	shown := api.MonolithListProducts200JSONResponse{Page: page, Total: total, Products: []api.OldProduct{}}
+	for _, p := range products {
+		shown.Products = append(shown.Products, oldProduct(p))
+	}
+	return shown, nil
 }

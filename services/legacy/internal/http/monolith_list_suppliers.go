@@ -3,11 +3,19 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
 )
 
-// MonolithListSuppliers is to be written: GET /monolith/suppliers.
-func (h *Handler) MonolithListSuppliers(_ context.Context, _ api.MonolithListSuppliersRequestObject) (api.MonolithListSuppliersResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation monolithListSuppliers is not written yet.")
+// MonolithListSuppliers gives a page of suppliers.
+func (h *Handler) MonolithListSuppliers(ctx context.Context, request api.MonolithListSuppliersRequestObject) (api.MonolithListSuppliersResponseObject, error) {
+	page, size := pageOf(request.Params.Page, request.Params.PerPage)
+	suppliers, total, err := h.Monolith.Suppliers(ctx, page, size)
+	if err != nil {
+		return nil, err
+	}
+	shown := api.MonolithListSuppliers200JSONResponse{Page: page, Total: total, Suppliers: []api.Supplier{}}
+	for _, s := range suppliers {
+		shown.Suppliers = append(shown.Suppliers, supplier(s))
+	}
+	return shown, nil
 }

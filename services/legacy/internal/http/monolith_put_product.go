@@ -5,9 +5,25 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/legacy/api"
+	"github.com/trellis-mesh/trellis/services/legacy/internal/monolith"
 )
 
-// MonolithPutProduct is to be written: PUT /monolith/products/{id}.
-func (h *Handler) MonolithPutProduct(_ context.Context, _ api.MonolithPutProductRequestObject) (api.MonolithPutProductResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation monolithPutProduct is not written yet.")
+// MonolithPutProduct keeps a product under its id.
+func (h *Handler) MonolithPutProduct(ctx context.Context, request api.MonolithPutProductRequestObject) (api.MonolithPutProductResponseObject, error) {
+	body := request.Body
+	if body.ProductID != request.ID {
+		return nil, problem.Invalid("product_id_differs", "The product has another id than the path.",
+			problem.FieldError{In: "body", Pointer: "/product_id", Detail: "must be the id in the path"})
+	}
+	product := monolith.Product{
+		ID: body.ProductID, Code: body.ProductCode, Title: body.Title, PriceCents: body.PriceCents, Currency: body.CurrencyCode,
+	}
+	if body.LongText != nil {
+		product.LongText = *body.LongText
+	}
+	kept, err := h.Monolith.PutProduct(ctx, product, h.now())
+	if err != nil {
+		return nil, err
+	}
+	return api.MonolithPutProduct200JSONResponse(oldProduct(kept)), nil
 }

@@ -1,0 +1,2 @@
+DROP TABLE "monolith_suppliers";
+DROP TABLE "monolith_products";
