@@ -18,6 +18,7 @@ func (a *app) upCommand() *cobra.Command {
 	var log string
 	var asJSON bool
 	var wait time.Duration
+	var env []string
 	cmd := &cobra.Command{
 		Use:   "up [NAME…]",
 		Short: "Run the platform on this machine until Ctrl-C",
@@ -27,30 +28,59 @@ again. Ctrl-C stops everything; data stays in .trellis/data.`,
 		Example: `  scaffold up
   scaffold up orders                       # orders, and what it calls
   scaffold up --log json | jq .msg         # the services' own log lines
-  scaffold up --json | jq '.services[].api'`,
+  scaffold up --json | jq '.services[].api'
+  scaffold up --env orders:APP_FLAGS_FILE=$PWD/flags.yaml`,
 		ValidArgsFunction: a.completeServices,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			format := local.LogFormat(log)
 			if format != local.LogText && format != local.LogJSON {
 				return usage("up: no log format %q: take text or json", log)
 			}
-			return a.up(cmd.Context(), names, format, asJSON, wait)
+			set, err := serviceEnv(env)
+			if err != nil {
+				return err
+			}
+			return a.up(cmd.Context(), names, set, format, asJSON, wait)
 		},
 	}
 	cmd.Flags().StringVar(&log, "log", string(local.LogText), "how logs are shown: text, or json as the services write them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table of URLs as one line of JSON, and all else on standard error")
 	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for a service to become ready")
+	cmd.Flags().StringArrayVar(&env, "env", nil, "a variable that one service gets, as SERVICE:NAME=VALUE (repeatable)")
+	completeFlag(cmd, "env", cobra.NoFileCompletions)
 	completeFlag(cmd, "log", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "wait", cobra.NoFileCompletions)
 	return cmd
 }
 
-func (a *app) up(ctx context.Context, names []string, log local.LogFormat, asJSON bool, wait time.Duration) error {
+// serviceEnv reads SERVICE:NAME=VALUE.
+func serviceEnv(args []string) (map[string]map[string]string, error) {
+	set := map[string]map[string]string{}
+	for _, arg := range args {
+		service, variable, ok := strings.Cut(arg, ":")
+		name, value, has := strings.Cut(variable, "=")
+		if !ok || !has || service == "" || name == "" {
+			return nil, usage("up: --env %s: write it as SERVICE:NAME=VALUE, such as orders:APP_LOG_LEVEL=debug", arg)
+		}
+		if set[service] == nil {
+			set[service] = map[string]string{}
+		}
+		set[service][name] = value
+	}
+	return set, nil
+}
+
+func (a *app) up(ctx context.Context, names []string, env map[string]map[string]string, log local.LogFormat, asJSON bool, wait time.Duration) error {
 	o, err := a.platform()
 	if err != nil {
 		return err
 	}
-	o.Services, o.Log, o.ReadyTimeout, o.KeepGoing = slices.Clone(names), log, wait, true
+	for service := range env {
+		if o.Model.Service(service) == nil {
+			return usage("up: --env: there is no service %s", service)
+		}
+	}
+	o.Services, o.ServiceEnv, o.Log, o.ReadyTimeout, o.KeepGoing = slices.Clone(names), env, log, wait, true
 	o.Out, o.Logs, o.TTY, o.Colour = a.Out, a.Out, a.OutTTY, a.Colour
 	// Standard output is what a program reads: the logs, or the table.
 	switch {
