@@ -6,6 +6,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/news/api"
+	"github.com/trellis-mesh/trellis/services/news/internal/app"
 	"github.com/trellis-mesh/trellis/services/news/internal/http"
 	"github.com/trellis-mesh/trellis/services/news/internal/store"
 )
@@ -20,7 +21,15 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	articles := store.New(deps.database)
-	api.Register(s.Router(), http.New(http.Deps{Store: articles, Clients: deps.clients}))
+	sources, options, err := sources(s, deps.clients.Legacy)
+	if err != nil {
+		return err
+	}
+	news, err := app.New(sources, store.New(deps.database), options)
+	if err != nil {
+		return err
+	}
+	api.Register(s.Router(), http.New(news))
+	s.Go("ask the sources every hour", news.Run)
 	return nil
 }

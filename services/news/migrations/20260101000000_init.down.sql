@@ -1,1 +1,5 @@
+DROP TABLE "runs";
+
+--bun:split
+
 DROP TABLE "articles";

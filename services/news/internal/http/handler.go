@@ -2,42 +2,18 @@
 package http
 
 import (
-	"context"
-	"time"
-
-	"github.com/google/uuid"
-
 	"github.com/trellis-mesh/trellis/services/news/api"
-	"github.com/trellis-mesh/trellis/services/news/internal/store"
+	"github.com/trellis-mesh/trellis/services/news/internal/app"
 )
-
-// Store keeps articles. It gives store.ErrNotFound for an id that it does not know.
-type Store interface {
-	Create(ctx context.Context, article store.Article) error
-	Get(ctx context.Context, id string) (store.Article, error)
-	List(ctx context.Context, after string, limit int) ([]store.Article, error)
-}
-
-// Deps are what a Handler works with.
-type Deps struct {
-	Store   Store
-	Clients Clients
-}
 
 // Handler answers the operations of the contract.
 type Handler struct {
-	Deps
-
-	now   func() time.Time
-	newID func() string
+	news *app.News
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
-func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+func New(news *app.News) *Handler {
+	return &Handler{news: news}
 }
-
-// newID gives ids that sort by the time they were made at, as the pages of a list need it.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
