@@ -81,8 +81,12 @@ func (s *Service) Cache(context.Context) (redis.UniversalClient, error) {
 
 // Client gives the HTTP client of a declared callee, with the declared timeout, retries and bulkhead. Calls
 // made for a request carry its Authorization header, as the callee may ask for the scopes of whoever made it. Where the callee is
-// comes from the configuration: calls.<callee>.url, without which the service does not start.
+// comes from the configuration: calls.<callee>.url, without which the service does not start. A callee has one client, whoever asks
+// for it and however often, since two would be two bulkheads and two breakers.
 func (s *Service) Client(callee string) (*httpclient.Client, error) {
+	if client := s.clients[callee]; client != nil {
+		return client, nil
+	}
 	i := slices.IndexFunc(s.spec.Calls, func(c Call) bool { return c.Service == callee })
 	if i < 0 {
 		return nil, fmt.Errorf("call %s: the service does not declare that it does: add it to calls in its service.yaml and run scaffold sync", callee)
@@ -102,5 +106,6 @@ func (s *Service) Client(callee string) (*httpclient.Client, error) {
 		client.HTTP.CloseIdleConnections()
 		return nil
 	})
+	s.clients[callee] = client
 	return client, nil
 }

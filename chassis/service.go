@@ -15,6 +15,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/fault"
 	"github.com/trellis-mesh/trellis/chassis/health"
+	"github.com/trellis-mesh/trellis/chassis/httpclient"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
@@ -43,6 +44,7 @@ type Service struct {
 	handlers  map[string]event.Handler
 	publisher *event.KafkaPublisher
 	cache     redis.UniversalClient
+	clients   map[string]*httpclient.Client
 }
 
 // hook is something to be called when the service stops.
@@ -67,6 +69,7 @@ func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Se
 		health:   health.New(health.Options{Log: tel.Log}),
 		failed:   make(chan error, 1),
 		handlers: map[string]event.Handler{},
+		clients:  map[string]*httpclient.Client{},
 
 		newConsumer: kafkaConsumer,
 	}

@@ -427,6 +427,31 @@ http_client_requests_total{callee="catalog",operation="",status="418"} 1
 	}
 }
 
+func TestCalleeHasOneClient(t *testing.T) {
+	spec := Spec{Name: "shop", Calls: []Call{{Service: "catalog"}, {Service: "users"}}}
+	_, stop := serving(t, spec, func(_ context.Context, s *Service) error {
+		first, err := s.Client("catalog")
+		if err != nil {
+			return err
+		}
+		again, err := s.Client("catalog")
+		if err != nil {
+			return err
+		}
+		users, err := s.Client("users")
+		if err != nil {
+			return err
+		}
+		if first != again || first == users {
+			return errors.New("a callee has two clients, and so two bulkheads, or two callees have one")
+		}
+		return nil
+	}, Options{Environ: environment("APP_CALLS_CATALOG_URL=http://catalog", "APP_CALLS_USERS_URL=http://users")})
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 // output runs the service with one flag and gives what it prints.
 func output(t *testing.T, flag string, env ...string) string {
 	t.Helper()
