@@ -7,7 +7,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/gateway/api"
 	"github.com/trellis-mesh/trellis/services/gateway/internal/http"
-	"github.com/trellis-mesh/trellis/services/gateway/internal/store"
+	"github.com/trellis-mesh/trellis/services/gateway/internal/proxy"
 )
 
 func main() {
@@ -20,7 +20,21 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	routes := store.NewCached(store.New(), deps.cache)
-	api.Register(s.Router(), http.New(http.Deps{Store: routes, Clients: deps.clients}))
+	var set settings
+	if err := s.Config(&set); err != nil {
+		return err
+	}
+	if err := guard(s, deps.cache, &set); err != nil {
+		return err
+	}
+	passing, err := proxy.New(s.Client)
+	if err != nil {
+		return err
+	}
+	strangling, err := strangle(ctx, s, passing, deps.clients.Legacy, &set)
+	if err != nil {
+		return err
+	}
+	api.Register(s.Router(), http.New(http.Deps{Proxy: passing, Strangler: strangling}))
 	return nil
 }

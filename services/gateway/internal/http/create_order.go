@@ -3,11 +3,10 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/gateway/api"
 )
 
-// CreateOrder is to be written: POST /api/orders.
-func (h *Handler) CreateOrder(_ context.Context, _ api.CreateOrderRequestObject) (api.CreateOrderResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation createOrder is not written yet.")
+// CreateOrder passes the request on to orders, which makes one order of an Idempotency-Key.
+func (h *Handler) CreateOrder(ctx context.Context, _ api.CreateOrderRequestObject) (api.CreateOrderResponseObject, error) {
+	return h.pass(ctx)
 }

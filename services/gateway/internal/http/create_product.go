@@ -3,11 +3,10 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/gateway/api"
 )
 
-// CreateProduct is to be written: POST /api/products.
-func (h *Handler) CreateProduct(_ context.Context, _ api.CreateProductRequestObject) (api.CreateProductResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation createProduct is not written yet.")
+// CreateProduct passes the request on to the catalog, whoever answers for products: the monolith takes nothing new.
+func (h *Handler) CreateProduct(ctx context.Context, _ api.CreateProductRequestObject) (api.CreateProductResponseObject, error) {
+	return h.pass(ctx)
 }

@@ -3,11 +3,10 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/gateway/api"
 )
 
-// GetDashboard is to be written: GET /api/dashboard.
-func (h *Handler) GetDashboard(_ context.Context, _ api.GetDashboardRequestObject) (api.GetDashboardResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getDashboard is not written yet.")
+// GetDashboard passes the request on to bff-web.
+func (h *Handler) GetDashboard(ctx context.Context, _ api.GetDashboardRequestObject) (api.GetDashboardResponseObject, error) {
+	return h.pass(ctx)
 }

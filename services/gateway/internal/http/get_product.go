@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/gin-gonic/gin"
+
 	"github.com/trellis-mesh/trellis/services/gateway/api"
+	"github.com/trellis-mesh/trellis/services/gateway/internal/proxy"
 )
 
-// GetProduct is to be written: GET /api/products/{id}.
-func (h *Handler) GetProduct(_ context.Context, _ api.GetProductRequestObject) (api.GetProductResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getProduct is not written yet.")
+// GetProduct gives a product, of the catalog or of the monolith.
+func (h *Handler) GetProduct(ctx context.Context, request api.GetProductRequestObject) (api.GetProductResponseObject, error) {
+	return h.answer(ctx, func(c *gin.Context) (*proxy.Answer, error) { return h.Strangler.Product(c, request.ID) })
 }

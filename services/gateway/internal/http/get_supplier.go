@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/gin-gonic/gin"
+
 	"github.com/trellis-mesh/trellis/services/gateway/api"
+	"github.com/trellis-mesh/trellis/services/gateway/internal/proxy"
 )
 
-// GetSupplier is to be written: GET /api/suppliers/{id}.
-func (h *Handler) GetSupplier(_ context.Context, _ api.GetSupplierRequestObject) (api.GetSupplierResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getSupplier is not written yet.")
+// GetSupplier gives a supplier, which the monolith still keeps.
+func (h *Handler) GetSupplier(ctx context.Context, request api.GetSupplierRequestObject) (api.GetSupplierResponseObject, error) {
+	return h.answer(ctx, func(c *gin.Context) (*proxy.Answer, error) { return h.Strangler.Supplier(c, request.ID) })
 }

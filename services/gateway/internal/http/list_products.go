@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/gin-gonic/gin"
+
 	"github.com/trellis-mesh/trellis/services/gateway/api"
+	"github.com/trellis-mesh/trellis/services/gateway/internal/proxy"
 )
 
-// ListProducts is to be written: GET /api/products.
-func (h *Handler) ListProducts(_ context.Context, _ api.ListProductsRequestObject) (api.ListProductsResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation listProducts is not written yet.")
+// ListProducts gives a page of products, of the catalog or of the monolith.
+func (h *Handler) ListProducts(ctx context.Context, request api.ListProductsRequestObject) (api.ListProductsResponseObject, error) {
+	return h.answer(ctx, func(c *gin.Context) (*proxy.Answer, error) { return h.Strangler.Products(c, request.Params) })
 }

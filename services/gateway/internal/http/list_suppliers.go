@@ -3,11 +3,13 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/gin-gonic/gin"
+
 	"github.com/trellis-mesh/trellis/services/gateway/api"
+	"github.com/trellis-mesh/trellis/services/gateway/internal/proxy"
 )
 
-// ListSuppliers is to be written: GET /api/suppliers.
-func (h *Handler) ListSuppliers(_ context.Context, _ api.ListSuppliersRequestObject) (api.ListSuppliersResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation listSuppliers is not written yet.")
+// ListSuppliers gives the first suppliers, which the monolith still keeps.
+func (h *Handler) ListSuppliers(ctx context.Context, request api.ListSuppliersRequestObject) (api.ListSuppliersResponseObject, error) {
+	return h.answer(ctx, func(c *gin.Context) (*proxy.Answer, error) { return h.Strangler.Suppliers(c, request.Params.Limit) })
 }
