@@ -92,6 +92,21 @@ func (m Money) Add(other Money) (Money, error) {
 	return Money{amount: sum, currency: m.currency}, nil
 }
 
+// Sub is what is left of an amount when another one of the same currency is taken away: ErrNegative when that is more.
+func (m Money) Sub(other Money) (Money, error) {
+	if m.currency != other.currency {
+		return Money{}, fmt.Errorf("subtract %s from %s: %w", other.currency, m.currency, ErrCurrency)
+	}
+	left, err := m.amount.SubExact(other.amount, max(m.amount.Scale(), other.amount.Scale()))
+	switch {
+	case err != nil:
+		return Money{}, fmt.Errorf("subtract: %w", err)
+	case left.IsNeg():
+		return Money{}, fmt.Errorf("subtract %s from %s: %w", other, m, ErrNegative)
+	}
+	return Money{amount: left, currency: m.currency}, nil
+}
+
 // Times is the price of n pieces.
 func (m Money) Times(n int) (Money, error) {
 	factor, err := decimal.New(int64(n), 0)

@@ -147,3 +147,19 @@ func FuzzMinor(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsLeftIsNeverNegative(t *testing.T) {
+	left, err := money(t, "1500", "EUR").Sub(money(t, "199.99", "EUR"))
+	if err != nil || !left.Equal(money(t, "1300.01", "EUR")) {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if nothing, err := left.Sub(left); err != nil || !nothing.IsZero() {
+		t.Errorf("left %v, %v", nothing, err)
+	}
+	if less, err := left.Sub(money(t, "1300.02", "EUR")); !errors.Is(err, ErrNegative) {
+		t.Errorf("left %v, error %v", less, err)
+	}
+	if other, err := left.Sub(money(t, "1", "USD")); !errors.Is(err, ErrCurrency) {
+		t.Errorf("left %v, error %v", other, err)
+	}
+}

@@ -1,1 +1,5 @@
-DROP TABLE "accounts";
+DROP TABLE "bookings";
+
+--bun:split
+
+DROP TABLE "balances";

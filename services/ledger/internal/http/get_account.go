@@ -2,12 +2,20 @@ package http
 
 import (
 	"context"
+	"time"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/ledger/api"
 )
 
-// GetAccount is to be written: GET /v1/accounts/{id}.
-func (h *Handler) GetAccount(_ context.Context, _ api.GetAccountRequestObject) (api.GetAccountResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation getAccount is not written yet.")
+// GetAccount gives an account as it is, or as it was at a moment.
+func (h *Handler) GetAccount(ctx context.Context, request api.GetAccountRequestObject) (api.GetAccountResponseObject, error) {
+	var at time.Time
+	if request.Params.At != nil {
+		at = *request.Params.At
+	}
+	account, err := h.ledger.Get(ctx, request.ID, at)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return api.GetAccount200JSONResponse(present(account)), nil
 }

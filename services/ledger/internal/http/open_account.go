@@ -3,11 +3,26 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/uptrace/bun"
+
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/services/ledger/api"
+	"github.com/trellis-mesh/trellis/services/ledger/internal/store"
 )
 
-// OpenAccount is to be written: POST /v1/accounts.
-func (h *Handler) OpenAccount(_ context.Context, _ api.OpenAccountRequestObject) (api.OpenAccountResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation openAccount is not written yet.")
+// OpenAccount opens an account. The account, the used Idempotency-Key and the answer are kept together.
+func (h *Handler) OpenAccount(ctx context.Context, request api.OpenAccountRequestObject) (api.OpenAccountResponseObject, error) {
+	opening, err := amount(request.Body.Opening)
+	if err != nil {
+		return nil, err
+	}
+	var answer api.OpenAccount201JSONResponse
+	err = h.ledger.Open(ctx, request.Body.Owner, opening, func(ctx context.Context, tx bun.Tx, opened store.Account) error {
+		answer = api.OpenAccount201JSONResponse(present(opened))
+		return idempotency.Complete(ctx, tx, answer.VisitOpenAccountResponse)
+	})
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return answer, nil
 }
