@@ -8,7 +8,6 @@ import (
 	"github.com/trellis-mesh/trellis/services/notifications/api"
 	"github.com/trellis-mesh/trellis/services/notifications/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/notifications/internal/http"
-	"github.com/trellis-mesh/trellis/services/notifications/internal/store"
 )
 
 func main() {
@@ -21,8 +20,12 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	messages := store.New(deps.database)
-	api.Register(s.Router(), http.New(http.Deps{Store: messages}))
-	subscribe(s, consumer.New(deps.inbox, s.Log()))
+	notifications, err := build(s, deps.database)
+	if err != nil {
+		return err
+	}
+	s.Go("send messages", notifications.Run)
+	api.Register(s.Router(), http.New(notifications))
+	subscribe(s, consumer.New(deps.inbox, notifications))
 	return nil
 }

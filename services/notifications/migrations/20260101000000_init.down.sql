@@ -1,1 +1,5 @@
+DROP TABLE "customers";
+
+--bun:split
+
 DROP TABLE "messages";

@@ -3,21 +3,19 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/domain"
 )
 
-// OrderCancelledV1 takes note of order.cancelled.v1: what follows from it is to be written.
+// OrderCancelledV1 tells the customer that the order is cancelled, and why.
 func (c *Consumer) OrderCancelledV1(ctx context.Context, e event.Event) error {
-	received, err := event.Decode[api.OrderCancelledV1](e)
+	order, err := event.Decode[api.OrderCancelledV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
+	return c.tell(ctx, e, domain.Message{
+		Kind: domain.OrderCancelled, CustomerID: order.CustomerID, OrderID: order.ID,
+		Amount: order.Total.Amount + " " + order.Total.Currency, Reason: order.Reason,
 	})
 }

@@ -3,21 +3,18 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/domain"
 )
 
-// OrderCompletedV1 takes note of order.completed.v1: what follows from it is to be written.
+// OrderCompletedV1 tells the customer that the order is complete.
 func (c *Consumer) OrderCompletedV1(ctx context.Context, e event.Event) error {
-	received, err := event.Decode[api.OrderCompletedV1](e)
+	order, err := event.Decode[api.OrderCompletedV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
+	return c.tell(ctx, e, domain.Message{
+		Kind: domain.OrderCompleted, CustomerID: order.CustomerID, OrderID: order.ID, Amount: order.Total.Amount + " " + order.Total.Currency,
 	})
 }

@@ -3,20 +3,16 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/domain"
 )
 
-// ShipmentCreatedV1 takes note of shipment.created.v1: what follows from it is to be written.
+// ShipmentCreatedV1 tells the customer that the order is on its way.
 func (c *Consumer) ShipmentCreatedV1(ctx context.Context, e event.Event) error {
-	if _, err := event.Decode[api.ShipmentCreatedV1](e); err != nil {
+	shipment, err := event.Decode[api.ShipmentCreatedV1](e)
+	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
-	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", e.Subject())
-		return nil
-	})
+	return c.tell(ctx, e, domain.Message{Kind: domain.Shipped, CustomerID: shipment.CustomerID, OrderID: shipment.OrderID})
 }

@@ -2,22 +2,32 @@ package consumer
 
 import (
 	"context"
+	"errors"
+	"net/mail"
 
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/domain"
 )
 
-// UserCreatedV1 takes note of user.created.v1: what follows from it is to be written.
+var errAddress = errors.New("the event has no e-mail address that can be written to") // which is not quoted: causes are shown
+
+// UserCreatedV1 keeps the user's address and welcomes the user.
 func (c *Consumer) UserCreatedV1(ctx context.Context, e event.Event) error {
-	received, err := event.Decode[api.UserCreatedV1](e)
+	user, err := event.Decode[api.UserCreatedV1](e)
 	if err != nil {
 		return err
 	}
-	// What is written with tx is kept if, and only if, the event counts as handled.
+	if address, err := mail.ParseAddress(user.Email); err != nil || address.Address != user.Email {
+		return event.Permanent(errAddress)
+	}
+	if user.ID == "" {
+		return event.Permanent(errors.New("the event names no user"))
+	}
 	return c.inbox.Once(ctx, e, func(ctx context.Context, _ bun.Tx) error {
-		c.log.InfoContext(ctx, "received", "event", e.Type(), "id", received.ID)
-		return nil
+		customer := domain.Customer{ID: user.ID, Name: user.Name, Email: user.Email}
+		return c.notifications.Register(ctx, customer, domain.ID(e.Source(), e.ID()))
 	})
 }

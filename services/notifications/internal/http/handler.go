@@ -2,41 +2,33 @@
 package http
 
 import (
-	"context"
-	"time"
-
-	"github.com/google/uuid"
-
 	"github.com/trellis-mesh/trellis/services/notifications/api"
-	"github.com/trellis-mesh/trellis/services/notifications/internal/store"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/app"
+	"github.com/trellis-mesh/trellis/services/notifications/internal/domain"
 )
-
-// Store keeps messages. It gives store.ErrNotFound for an id that it does not know.
-type Store interface {
-	Create(ctx context.Context, message store.Message) error
-	Get(ctx context.Context, id string) (store.Message, error)
-	List(ctx context.Context, after string, limit int) ([]store.Message, error)
-}
-
-// Deps are what a Handler works with.
-type Deps struct {
-	Store Store
-}
 
 // Handler answers the operations of the contract.
 type Handler struct {
-	Deps
-
-	now   func() time.Time
-	newID func() string
+	notifications *app.Notifications
 }
 
 var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
-func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+func New(notifications *app.Notifications) *Handler {
+	return &Handler{notifications: notifications}
 }
 
-// newID gives ids that sort by the time they were made at, as the pages of a list need it.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
+// present shows a message as the contract has it. One that is being sent is waiting still.
+func present(m domain.Message) api.Message {
+	shown := api.Message{
+		ID: m.ID, CustomerID: m.CustomerID, Kind: api.MessageKind(m.Kind), Status: api.MessageStatus(m.Status), CreatedAt: m.CreatedAt,
+	}
+	if m.Status == domain.Sending {
+		shown.Status = api.MessageStatus(domain.Waiting)
+	}
+	if !m.SentAt.IsZero() {
+		shown.SentAt = &m.SentAt
+	}
+	return shown
+}

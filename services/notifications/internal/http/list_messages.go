@@ -3,11 +3,22 @@ package http
 import (
 	"context"
 
-	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
 )
 
-// ListMessages is to be written: GET /v1/messages.
-func (h *Handler) ListMessages(_ context.Context, _ api.ListMessagesRequestObject) (api.ListMessagesResponseObject, error) {
-	return nil, problem.NotImplemented("not_implemented", "The operation listMessages is not written yet.")
+// ListMessages lists the messages to a customer, the latest first.
+func (h *Handler) ListMessages(ctx context.Context, request api.ListMessagesRequestObject) (api.ListMessagesResponseObject, error) {
+	limit := 50 // as the contract says
+	if request.Params.Limit != nil {
+		limit = *request.Params.Limit
+	}
+	messages, err := h.notifications.List(ctx, request.Params.CustomerID, limit)
+	if err != nil {
+		return nil, err
+	}
+	answer := api.ListMessages200JSONResponse{Items: make([]api.Message, len(messages))}
+	for i, m := range messages {
+		answer.Items[i] = present(m)
+	}
+	return answer, nil
 }
