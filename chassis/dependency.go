@@ -68,6 +68,7 @@ func (s *Service) Cache(context.Context) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the cache: redis.url is no redis:// URL: write it like redis://host:6379/0")
 	}
+	opt.ContextTimeoutEnabled = true // who gives a command little time means it
 	hook, err := newCacheHook(s.tel)
 	if err != nil {
 		return nil, fmt.Errorf("open the cache: %w", err)

@@ -20,6 +20,8 @@ type contractOperation struct {
 	// timeout and bodyLimit are the extensions x-timeout and x-body-limit; 0 when absent, -1 for a body without limit.
 	timeout   time.Duration
 	bodyLimit int64
+	// stream is the extension x-stream; nil when absent.
+	stream *streaming
 	// security are the alternatives of which one is needed, each as its scopes; nil when anybody may.
 	security [][]string
 
@@ -89,7 +91,7 @@ func prepareOperation(doc *openapi3.T, path string, item *openapi3.PathItem, met
 	return o, nil
 }
 
-// readExtensions reads x-timeout, a duration, and x-body-limit, a number of bytes or -1 for none.
+// readExtensions reads x-timeout, a duration; x-body-limit, a number of bytes or -1 for none; and x-stream.
 func (o *contractOperation) readExtensions(op *openapi3.Operation) error {
 	if value, ok := op.Extensions["x-timeout"]; ok {
 		text, _ := value.(string)
@@ -105,6 +107,11 @@ func (o *contractOperation) readExtensions(op *openapi3.Operation) error {
 			return fmt.Errorf("x-body-limit is %v; give a number of bytes, or -1 for no limit", value)
 		}
 		o.bodyLimit = int64(limit)
+	}
+	if value, ok := op.Extensions["x-stream"]; ok {
+		var err error
+		o.stream, err = readStreaming(value)
+		return err
 	}
 	return nil
 }

@@ -25,7 +25,9 @@
 //
 // Defaults of the contract are filled in. JSON is decoded once and both the value and the bytes stay for the handler; a body
 // that is neither JSON nor a form streams to the handler unread. An operation's extensions x-timeout (90s) and x-body-limit
-// (bytes, -1 for none) replace Options.RequestTimeout and Options.BodyLimit. Routes outside the contract are served without
+// (bytes, -1 for none) replace Options.RequestTimeout and Options.BodyLimit. With x-stream ({stall: 15s, rate: 4096}) the connection
+// of a large body or answer lives as long as its bytes move: a client may keep the server waiting for stall, and gets time back for what
+// it moves, at rate bytes a second. Reads of such a body fail with what is wrong as a problem, and once Shutdown is called. Routes outside the contract are served without
 // checks, under their path as the operation's name.
 //
 // /health/live and /health/ready are behind none of this. Everything else that is not the API is on the admin server:

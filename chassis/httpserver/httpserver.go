@@ -95,6 +95,7 @@ type Server struct {
 	tracing    tracing
 	draining   atomic.Bool
 	active     prometheus.Gauge // nil for the admin server
+	streams    streams
 	listening  listening
 }
 

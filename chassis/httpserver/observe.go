@@ -27,7 +27,10 @@ func (s *Server) observe(c *gin.Context) {
 	if c.IsAborted() || !limitBody(c, r.op.bodyLimit) {
 		return
 	}
-	if r.op.slow {
+	switch {
+	case r.op.stream != nil:
+		defer s.stream(c, r)()
+	case r.op.slow:
 		allowSlow(c.Writer, r.ends())
 	}
 	c.Next()

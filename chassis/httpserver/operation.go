@@ -23,6 +23,8 @@ type operation struct {
 	bodyLimit int64
 	// slow is set when timeout is the operation's own, so that the connection's deadlines have to follow it.
 	slow bool
+	// stream is set when the connection's deadlines follow the bytes.
+	stream *streaming
 	// security is what a request must show, one alternative of scopes; nil when anybody may.
 	security [][]string
 	// proxies are those whose X-Forwarded-For is believed.
@@ -66,7 +68,7 @@ func newOperations(opt Options, contract []*contractOperation, m *metrics) *oper
 	known := make(map[routeKey]*operation, len(contract))
 	for _, c := range contract {
 		op := o.prepare(c.id, c.method, c.route)
-		op.contract, op.security = c.checks(), c.security
+		op.contract, op.security, op.stream = c.checks(), c.security, c.stream
 		if c.timeout > 0 {
 			op.timeout, op.slow = c.timeout, true
 		}

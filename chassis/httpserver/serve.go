@@ -133,9 +133,10 @@ func (s *Server) reportUndeclared(ctx context.Context) {
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Shutdown stops listening and waits for the requests under way. Connections that the kernel has accepted already are
-// served too. When ctx ends it cuts off what is left and returns ctx's error.
+// served too; a body that streams ends with an error for whoever reads it. When ctx ends it cuts off what is left and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
+	s.streams.stop()
 	l := &s.listening
 	l.mu.Lock()
 	l.closed = true

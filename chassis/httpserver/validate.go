@@ -209,16 +209,21 @@ func readBody(r *http.Request) ([]byte, error) {
 	if err == nil {
 		return data, nil
 	}
+	return nil, bodyError(err)
+}
+
+// bodyError says why a body could not be read.
+func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, err
+		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, problem.New(http.StatusRequestTimeout, "body_timeout", "The body did not arrive in time.").WithCause(err)
+		return problem.New(http.StatusRequestTimeout, "body_timeout", "The body did not arrive in time.").WithCause(err)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return nil, problem.BadRequest("incomplete_body", "The body ended before its announced length.").WithCause(err)
+		return problem.BadRequest("incomplete_body", "The body ended before its announced length.").WithCause(err)
 	}
-	return nil, problem.BadRequest("unreadable_body", "The body could not be read.").WithCause(err)
+	return problem.BadRequest("unreadable_body", "The body could not be read.").WithCause(err)
 }
 
 // decodeJSON decodes one JSON value and nothing after it. Numbers keep their digits.

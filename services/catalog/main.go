@@ -5,9 +5,9 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/services/catalog/api"
 	"github.com/trellis-mesh/trellis/services/catalog/internal/http"
-	"github.com/trellis-mesh/trellis/services/catalog/internal/store"
 )
 
 func main() {
@@ -20,7 +20,19 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	products := store.New(deps.database)
-	api.Register(s.Router(), http.New(http.Deps{Store: products}))
+	keys := idempotency.Options{Required: []string{"createImport"}, Optional: []string{"createProduct"}}
+	if err := s.Idempotency(ctx, deps.database, keys); err != nil {
+		return err
+	}
+	versions, err := http.Versions()
+	if err != nil {
+		return err
+	}
+	s.Router().Use(versions.Middleware)
+	handler, err := build(s, deps)
+	if err != nil {
+		return err
+	}
+	api.Register(s.Router(), handler)
 	return nil
 }

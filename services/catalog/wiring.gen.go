@@ -7,6 +7,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/services/catalog/api"
@@ -20,16 +22,21 @@ var spec = chassis.Spec{
 	Timeout:  15 * time.Second,
 	Contract: api.Contract,
 	Database: true,
+	Cache:    true,
 }
 
 // deps are the declared dependencies, open.
 type deps struct {
 	database *database.DB
+	cache    redis.UniversalClient
 }
 
 // connect opens the declared dependencies. The chassis checks their health and closes them.
 func connect(ctx context.Context, s *chassis.Service) (d deps, err error) {
 	if d.database, err = s.Database(ctx, migrations.FS); err != nil {
+		return d, err
+	}
+	if d.cache, err = s.Cache(ctx); err != nil {
 		return d, err
 	}
 	return d, nil

@@ -20,7 +20,7 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	products := store.New(deps.database)
+	products := store.NewCached(store.New(deps.database), deps.cache)
 	api.Register(s.Router(), http.New(http.Deps{Store: products}))
 	return nil
 }

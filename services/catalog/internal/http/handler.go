@@ -11,21 +11,29 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/catalog/api"
+	"github.com/trellis-mesh/trellis/services/catalog/internal/imports"
 	"github.com/trellis-mesh/trellis/services/catalog/internal/store"
 )
 
 // Store keeps products; its errors are those of package store.
 type Store interface {
-	Create(ctx context.Context, product store.Product) error
-	Get(ctx context.Context, id string) (store.Product, error)
+	Create(ctx context.Context, product store.Product, done store.Done) error
+	Some(ctx context.Context, ids []string) ([]store.Product, error)
 	List(ctx context.Context, after string, limit int) ([]store.Product, error)
 	Update(ctx context.Context, product store.Product) (store.Product, error)
 	Delete(ctx context.Context, id string) error
 }
 
+// Reader gives the product of an id, or store.ErrNotFound. It may be the store or a cache before it.
+type Reader interface {
+	Get(ctx context.Context, id string) (store.Product, error)
+}
+
 // Deps are what a Handler works with.
 type Deps struct {
-	Store Store
+	Store   Store
+	Reader  Reader
+	Imports *imports.Imports
 }
 
 // Handler answers the operations of the contract.
@@ -66,17 +74,15 @@ func (h *Handler) product(id string, version int, body *api.NewProduct) (store.P
 	return product, nil
 }
 
-// present shows a product as the contract has it.
-func present(product store.Product) api.Product {
-	return api.Product{
-		ID: product.ID, Sku: product.SKU, Name: product.Name, Description: product.Description, Price: api.Money(product.Price),
-		Version: product.Version, CreatedAt: product.CreatedAt, UpdatedAt: product.UpdatedAt,
-	}
-}
-
-// refusal is what a client is told about an error of the store.
+// refusal is what a client is told about an error.
 func refusal(err error) error {
 	switch {
+	case errors.Is(err, store.ErrNoImport):
+		return problem.NotFound("import_not_found", "There is no such import.")
+	case errors.Is(err, imports.ErrHeader):
+		return problem.Invalid("csv_header_invalid", "The file cannot be imported: "+err.Error()+". Nothing of it was kept.")
+	case errors.Is(err, imports.ErrPiece):
+		return problem.Invalid("piece_too_small", "No row ends in the piece, so nothing of it was kept. Send 64 KiB at least, or to the file's end.")
 	case errors.Is(err, store.ErrNotFound):
 		return problem.NotFound("product_not_found", "There is no such product.")
 	case errors.Is(err, store.ErrTaken):

@@ -31,8 +31,19 @@ func serve(t *testing.T, deps Deps) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	versions, err := Versions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Router().Use(versions.Middleware)
 	api.Register(server.Router(), New(deps))
 	return server.Handler()
+}
+
+// serveStore is the API on products in memory.
+func serveStore(t *testing.T, products *fakeStore) http.Handler {
+	t.Helper()
+	return serve(t, Deps{Store: products, Reader: products})
 }
 
 // call sends a request and reads the JSON answer into out, after it has checked the status.
@@ -56,7 +67,7 @@ type fakeStore struct {
 	err      error
 }
 
-func (f *fakeStore) Create(_ context.Context, product store.Product) error {
+func (f *fakeStore) Create(_ context.Context, product store.Product, _ store.Done) error {
 	f.products = append(f.products, product)
 	return f.err
 }
@@ -66,6 +77,16 @@ func (f *fakeStore) Get(_ context.Context, id string) (store.Product, error) {
 		return f.products[i], f.err
 	}
 	return store.Product{}, cmp.Or(f.err, store.ErrNotFound)
+}
+
+func (f *fakeStore) Some(_ context.Context, ids []string) ([]store.Product, error) {
+	var some []store.Product
+	for _, id := range ids {
+		if i := f.index(id); i >= 0 {
+			some = append(some, f.products[i])
+		}
+	}
+	return some, f.err
 }
 
 func (f *fakeStore) List(_ context.Context, after string, limit int) ([]store.Product, error) {
@@ -103,7 +124,7 @@ func (f *fakeStore) index(id string) int {
 const tea = `{"sku": "tea", "name": "Tea", "price": {"amount": "12.50", "currency": "EUR"}}`
 
 func TestCreatedProductCanBeGot(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}})
+	h := serveStore(t, &fakeStore{})
 	var created, got api.Product
 	call(t, h, "POST", "/v1/products", tea, http.StatusCreated, &created)
 	if created.ID == "" || created.Version != 1 || created.Price != (api.Money{Amount: "12.50", Currency: "EUR"}) {
@@ -116,7 +137,7 @@ func TestCreatedProductCanBeGot(t *testing.T) {
 }
 
 func TestCreateProductRefusesWhatTheContractDoesNotAllow(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}})
+	h := serveStore(t, &fakeStore{})
 	for name, body := range map[string]string{
 		"nothing":             `{}`,
 		"no price":            `{"sku": "tea", "name": "Tea"}`,
@@ -138,7 +159,7 @@ func TestCreateProductRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 }
 
 func TestUpdateProduct(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}})
+	h := serveStore(t, &fakeStore{})
 	var created, updated api.Product
 	call(t, h, "POST", "/v1/products", tea, http.StatusCreated, &created)
 	path := "/v1/products/" + created.ID
@@ -157,7 +178,7 @@ func TestUpdateProduct(t *testing.T) {
 }
 
 func TestDeletedProductIsGone(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}})
+	h := serveStore(t, &fakeStore{})
 	var created api.Product
 	call(t, h, "POST", "/v1/products", tea, http.StatusCreated, &created)
 	for range 2 {
@@ -176,7 +197,7 @@ func TestDeletedProductIsGone(t *testing.T) {
 
 func TestCreateProductWithASKUThatIsTaken(t *testing.T) {
 	var refused problem.Problem
-	call(t, serve(t, Deps{Store: &fakeStore{err: store.ErrTaken}}), "POST", "/v1/products", tea, http.StatusConflict, &refused)
+	call(t, serveStore(t, &fakeStore{err: store.ErrTaken}), "POST", "/v1/products", tea, http.StatusConflict, &refused)
 	if refused.Code != "sku_taken" {
 		t.Errorf("code %q", refused.Code)
 	}
@@ -184,7 +205,7 @@ func TestCreateProductWithASKUThatIsTaken(t *testing.T) {
 
 func TestGetProductTellsNothingOfAFailingStore(t *testing.T) {
 	var failed problem.Problem
-	h := serve(t, Deps{Store: &fakeStore{err: errors.New("secret of the store")}})
+	h := serveStore(t, &fakeStore{err: errors.New("secret of the store")})
 	call(t, h, "GET", "/v1/products/1", "", http.StatusInternalServerError, &failed)
 	if strings.Contains(failed.Detail, "secret") {
 		t.Errorf("detail %q", failed.Detail)
@@ -196,7 +217,7 @@ func TestListProductsPageByPage(t *testing.T) {
 	for _, id := range []string{"1", "2", "3"} {
 		kept.products = append(kept.products, store.Product{ID: id, Name: "Tea"})
 	}
-	h := serve(t, Deps{Store: kept})
+	h := serveStore(t, kept)
 	var ids []string
 	for path := "/v1/products?limit=2"; path != ""; {
 		var page struct {
@@ -215,4 +236,30 @@ func TestListProductsPageByPage(t *testing.T) {
 	if want := []string{"1", "2", "3"}; !slices.Equal(ids, want) {
 		t.Errorf("listed %v, want %v", ids, want)
 	}
+}
+
+func TestListProductsOfSomeIDs(t *testing.T) {
+	kept := &fakeStore{}
+	for _, id := range []string{"1", "2", "3"} {
+		kept.products = append(kept.products, store.Product{ID: id, Name: "Tea"})
+	}
+	h := serveStore(t, kept)
+	var page struct {
+		Items []api.Product
+		Next  *string
+	}
+	call(t, h, "GET", "/v1/products?ids=3,gone,1,3&limit=1", "", http.StatusOK, &page)
+	var ids []string
+	for _, product := range page.Items {
+		ids = append(ids, product.ID)
+	}
+	if want := []string{"3", "1"}; !slices.Equal(ids, want) || page.Next != nil {
+		t.Errorf("listed %v, want %v; next %v", ids, want, page.Next)
+	}
+	var refused problem.Problem
+	call(t, h, "GET", "/v1/products?ids=1&after=1", "", http.StatusBadRequest, &refused)
+	if refused.Code != "ids_have_no_pages" {
+		t.Errorf("code %q", refused.Code)
+	}
+	call(t, h, "GET", "/v1/products?ids="+strings.Repeat("x,", 100)+"x", "", http.StatusBadRequest, &refused)
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -42,26 +43,49 @@ type Price struct {
 	Currency string // ISO 4217
 }
 
+// Guard keeps copies of products elsewhere, and must not keep any that has changed. Neither method can fail: a guard that cannot do
+// what it is told has to see to it by itself.
+type Guard interface {
+	// Hold is called before a change of the products is committed, in its transaction, which may yet come to nothing.
+	Hold(ctx context.Context, ids []string)
+	// Release is called after it has been committed.
+	Release(ctx context.Context, ids []string)
+}
+
+// Done does something in the transaction of a change, such as to keep the answer to its request.
+type Done func(ctx context.Context, tx bun.Tx) error
+
+func (d Done) call(ctx context.Context, tx bun.Tx) error {
+	if d == nil {
+		return nil
+	}
+	return d(ctx, tx)
+}
+
 // Store keeps products.
 type Store struct {
-	db *database.DB
+	db    *database.DB
+	guard Guard
 }
 
-// New makes a store in db.
-func New(db *database.DB) *Store {
-	return &Store{db: db}
+// New makes a store in db. The guard may be nil.
+func New(db *database.DB, guard Guard) *Store {
+	return &Store{db: db, guard: guard}
 }
 
-// Create keeps a product.
-func (s *Store) Create(ctx context.Context, product Product) error {
-	result, err := s.db.NewInsert().Model(&product).On("CONFLICT (sku) DO NOTHING").Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("insert product: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, ErrTaken)
-	}
-	return nil
+// Create keeps a product. What done does, if it is not nil, is kept with it, or neither is. There are no copies of a product that
+// was not there, so that the guard need not know of it.
+func (s *Store) Create(ctx context.Context, product Product, done Done) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		result, err := tx.NewInsert().Model(&product).On("CONFLICT (sku) DO NOTHING").Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("insert product: %w", err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrTaken)
+		}
+		return done.call(ctx, tx)
+	})
 }
 
 // Get gives the product of an id, or ErrNotFound.
@@ -91,6 +115,16 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]Product, e
 	return products, nil
 }
 
+// Some gives the products of the ids, in the order of these; those that there are not are left out.
+func (s *Store) Some(ctx context.Context, ids []string) ([]Product, error) {
+	var found []Product
+	if err := s.db.NewSelect().Model(&found).Where("id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("select products: %w", err)
+	}
+	slices.SortFunc(found, func(a, b Product) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
+	return found, nil
+}
+
 // Update replaces the product of product.ID if it has the version given in product, and gives what is kept now.
 func (s *Store) Update(ctx context.Context, product Product) (updated Product, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -115,15 +149,22 @@ func (s *Store) Update(ctx context.Context, product Product) (updated Product, e
 		if updated, err = get(ctx, tx, product.ID); err == nil && changed == 0 {
 			err = ErrChanged
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		s.changing(ctx, []string{product.ID})
+		return nil
 	})
 	return updated, err
 }
 
 // Delete removes the product of an id, if there is one.
 func (s *Store) Delete(ctx context.Context, id string) error {
-	if _, err := s.db.NewDelete().Model((*Product)(nil)).Where("id = ?", id).Exec(ctx); err != nil {
-		return fmt.Errorf("delete product: %w", err)
-	}
-	return nil
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewDelete().Model((*Product)(nil)).Where("id = ?", id).Exec(ctx); err != nil {
+			return fmt.Errorf("delete product: %w", err)
+		}
+		s.changing(ctx, []string{id})
+		return nil
+	})
 }

@@ -9,14 +9,47 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
 	"github.com/trellis-mesh/trellis/services/catalog/migrations"
 )
 
-// newStore is a store on a database of the test's own.
-func newStore(t *testing.T) *Store {
+func TestSQLiteConforms(t *testing.T) {
+	conformance(t, func(t *testing.T) *database.DB { return databasetest.New(t, nil) })
+}
+
+// conformance checks what the store promises on every kind of database; open gives an empty one.
+func conformance(t *testing.T, open func(*testing.T) *database.DB) {
 	t.Helper()
-	return New(databasetest.New(t, migrations.FS))
+	for name, test := range map[string]func(*testing.T, *Store){
+		"what is created is given again":              getsWhatWasCreated,
+		"an unknown id is not found":                  getsNothingUnknown,
+		"a sku is taken once":                         refusesATakenSKU,
+		"a list goes on after an id":                  listsAfterAnID,
+		"an update counts the version":                updateCountsTheVersion,
+		"an update that cannot be is refused":         updateRefuses,
+		"of many updates of a version one wins":       oneUpdateWins,
+		"what is deleted is gone":                     deletes,
+		"some are given in the order asked for":       givesSome,
+		"a creation is kept with what is done for it": createsWithDone,
+		"an import is given again":                    keepsImports,
+		"a chunk is kept whole, and once":             advances,
+		"of many who send a chunk one keeps it":       advancesOnce,
+		"a chunk that fails leaves nothing":           advancesNothing,
+		"an import that is complete does not move":    staysComplete,
+		"rows are upserted by their skus":             upserts,
+		"the same rows again change nothing":          upsertsNothing,
+		"faults are kept up to a bound":               boundsFaults,
+		"the guard is told before and after a change": guards,
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			if err := database.Migrate(t.Context(), db, migrations.FS); err != nil {
+				t.Fatal(err)
+			}
+			test(t, New(db, nil))
+		})
+	}
 }
 
 func newProduct(id string) Product {
@@ -30,14 +63,13 @@ func newProduct(id string) Product {
 func create(t *testing.T, s *Store, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		if err := s.Create(t.Context(), newProduct(id)); err != nil {
+		if err := s.Create(t.Context(), newProduct(id), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestGetGivesWhatWasCreated(t *testing.T) {
-	s := newStore(t)
+func getsWhatWasCreated(t *testing.T, s *Store) {
 	create(t, s, "1")
 	got, err := s.Get(t.Context(), "1")
 	if err != nil {
@@ -48,24 +80,22 @@ func TestGetGivesWhatWasCreated(t *testing.T) {
 	}
 }
 
-func TestGetOfAnUnknownID(t *testing.T) {
-	if _, err := newStore(t).Get(t.Context(), "1"); !errors.Is(err, ErrNotFound) {
+func getsNothingUnknown(t *testing.T, s *Store) {
+	if _, err := s.Get(t.Context(), "1"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("error %v, want %v", err, ErrNotFound)
 	}
 }
 
-func TestCreateRefusesASKUThatIsTaken(t *testing.T) {
-	s := newStore(t)
+func refusesATakenSKU(t *testing.T, s *Store) {
 	create(t, s, "1")
 	second := newProduct("2")
 	second.SKU = "sku-1"
-	if err := s.Create(t.Context(), second); !errors.Is(err, ErrTaken) {
+	if err := s.Create(t.Context(), second, nil); !errors.Is(err, ErrTaken) {
 		t.Errorf("error %v, want %v", err, ErrTaken)
 	}
 }
 
-func TestListGoesOnAfterAnID(t *testing.T) {
-	s := newStore(t)
+func listsAfterAnID(t *testing.T, s *Store) {
 	create(t, s, "3", "1", "4", "2")
 	products, err := s.List(t.Context(), "1", 2)
 	if err != nil {
@@ -80,8 +110,7 @@ func TestListGoesOnAfterAnID(t *testing.T) {
 	}
 }
 
-func TestUpdateCountsTheVersion(t *testing.T) {
-	s := newStore(t)
+func updateCountsTheVersion(t *testing.T, s *Store) {
 	create(t, s, "1")
 	change := newProduct("1")
 	change.Name, change.Price.Amount = "Coffee", "9.99"
@@ -95,7 +124,7 @@ func TestUpdateCountsTheVersion(t *testing.T) {
 	}
 }
 
-func TestUpdateRefuses(t *testing.T) {
+func updateRefuses(t *testing.T, s *Store) {
 	tests := map[string]struct {
 		change func(*Product)
 		want   error
@@ -104,10 +133,9 @@ func TestUpdateRefuses(t *testing.T) {
 		"a sku of another":       {func(p *Product) { p.SKU = "sku-2" }, ErrTaken},
 		"a version that is gone": {func(p *Product) { p.Version = 7 }, ErrChanged},
 	}
+	create(t, s, "1", "2")
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newStore(t)
-			create(t, s, "1", "2")
 			change := newProduct("1")
 			test.change(&change)
 			if _, err := s.Update(t.Context(), change); !errors.Is(err, test.want) {
@@ -117,8 +145,7 @@ func TestUpdateRefuses(t *testing.T) {
 	}
 }
 
-func TestOneOfManyConcurrentUpdatesWins(t *testing.T) {
-	s := newStore(t)
+func oneUpdateWins(t *testing.T, s *Store) {
 	create(t, s, "1")
 	var wait sync.WaitGroup
 	errs := make([]error, 8)
@@ -140,8 +167,7 @@ func TestOneOfManyConcurrentUpdatesWins(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
-	s := newStore(t)
+func deletes(t *testing.T, s *Store) {
 	create(t, s, "1", "2")
 	for range 2 { // the second time there is nothing to remove
 		if err := s.Delete(t.Context(), "1"); err != nil {

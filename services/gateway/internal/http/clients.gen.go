@@ -41,9 +41,9 @@ type BffWeb interface {
 // Catalog is the catalog service. A call takes at most 2s, and a failed one fails the request.
 type Catalog interface {
 	// POST /v1/products
-	CreateProductWithResponse(ctx context.Context, body catalogapi.CreateProductJSONRequestBody, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.CreateProductResponse, error)
+	CreateProductWithResponse(ctx context.Context, params *catalogapi.CreateProductParams, body catalogapi.CreateProductJSONRequestBody, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.CreateProductResponse, error)
 	// GET /v1/products/{id}
-	GetProductWithResponse(ctx context.Context, id string, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.GetProductResponse, error)
+	GetProductWithResponse(ctx context.Context, id catalogapi.ID, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.GetProductResponse, error)
 	// GET /v1/products
 	ListProductsWithResponse(ctx context.Context, params *catalogapi.ListProductsParams, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.ListProductsResponse, error)
 }

@@ -25,7 +25,7 @@ type Clients struct {
 // Catalog is the catalog service. A call takes at most 1s, and a failed one fails the request.
 type Catalog interface {
 	// GET /v1/products/{id}
-	GetProductWithResponse(ctx context.Context, id string, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.GetProductResponse, error)
+	GetProductWithResponse(ctx context.Context, id catalogapi.ID, reqEditors ...catalogapi.RequestEditorFn) (*catalogapi.GetProductResponse, error)
 }
 
 // Inventory is the inventory service. A call takes at most 2s, and a failed one fails the request.
