@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/trellis-mesh/trellis/chassis/httpclient"
 	bffmobileapi "github.com/trellis-mesh/trellis/services/bff-mobile/api"
 	bffwebapi "github.com/trellis-mesh/trellis/services/bff-web/api"
 	catalogapi "github.com/trellis-mesh/trellis/services/catalog/api"
@@ -79,7 +80,7 @@ func TestEveryOperationLeadsToADeclaredOneOfItsCallee(t *testing.T) {
 
 func TestRequestsArePassedOn(t *testing.T) {
 	g := newGateway(t)
-	const body = `{"sku":"a", "n": 12345678901234567890.10}`
+	const body, trace = `{"sku":"a", "n": 12345678901234567890.10}`, "0af7651916cd43dd8448eb211c80319c"
 	for _, c := range []struct{ method, path, body, service, arrives string }{
 		{"GET", "/api/products?ids=a", "", "catalog", "/v1/products?ids=a&limit=50"},
 		{"GET", "/api/products/p-1", "", "catalog", "/v1/products/p-1"},
@@ -96,7 +97,7 @@ func TestRequestsArePassedOn(t *testing.T) {
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			before := len(g.callees[c.service].requests())
-			got := g.send(t, c.method, c.path, c.body, "X-Request-Id", "r-1")
+			got := g.send(t, c.method, c.path, c.body, "X-Request-Id", "r-1", "Traceparent", "00-"+trace+"-b7ad6b7169203331-01")
 			if got.status != http.StatusOK || got.body != `{"from":"`+c.service+`"}` || got.header.Get("Content-Type") != plain {
 				t.Fatalf("%d %s", got.status, got.body)
 			}
@@ -110,6 +111,10 @@ func TestRequestsArePassedOn(t *testing.T) {
 			}
 			if last.header.Get("Authorization") != "Bearer ada" || last.header.Get("X-Request-Id") != "r-1" || got.header.Get("X-Request-Id") != "r-1" {
 				t.Errorf("the token or the request's id did not arrive: %v; %v", last.header, got.header)
+			}
+			span, left := last.header["Traceparent"], last.header.Get(httpclient.DeadlineHeader)
+			if len(span) != 1 || !strings.HasPrefix(span[0], "00-"+trace+"-") || strings.Contains(span[0], "b7ad6b7169203331") || left == "" {
+				t.Errorf("the call is in trace %q, and the callee has %q ms", span, left)
 			}
 		})
 	}
@@ -230,6 +235,24 @@ func TestWithoutATokenNothingIsAsked(t *testing.T) {
 		if len(c.requests()) > 0 {
 			t.Errorf("%s was asked", name)
 		}
+	}
+}
+
+// A name and a password are for whom they were given to alone.
+func TestOnlyTokensArePassedOn(t *testing.T) {
+	g := newGateway(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.URL+"/api/products/p1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("ada", "secret")
+	resp, err := g.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if sent := g.callees["catalog"].requests(); resp.StatusCode != http.StatusOK || len(sent) != 1 || sent[0].header["Authorization"] != nil {
+		t.Errorf("%d, %v", resp.StatusCode, sent)
 	}
 }
 

@@ -126,12 +126,18 @@ func watch[T any](ctx context.Context, s *Shadow, taken *proxy.Answer, q questio
 		return
 	}
 	taken.Watch(maxCompared, func(body []byte, whole bool) {
-		var value T
-		if !whole || found && json.Unmarshal(body, &value) != nil {
+		if !whole {
 			s.count(q.resource, skipped)
 			return
 		}
-		s.run(ctx, q.resource, func(ctx context.Context) { compare(ctx, s, q, value, found) })
+		s.run(ctx, q.resource, func(ctx context.Context) {
+			var value T
+			if found && json.Unmarshal(body, &value) != nil {
+				s.count(q.resource, skipped)
+				return
+			}
+			compare(ctx, s, q, value, found)
+		})
 	})
 }
 
