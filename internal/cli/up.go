@@ -22,9 +22,9 @@ func (a *app) upCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [NAME…]",
 		Short: "Run the platform on this machine until Ctrl-C",
-		Long: `Up builds the services and runs each as a process, with a Kafka, a Redis and a receiver of traces inside scaffold itself, and a
-SQLite file for each database. With names it runs these, and all that they call. A service that ends is reported and not started
-again. Ctrl-C stops everything; data stays in .trellis/data.`,
+		Long: `Up builds the services and runs each as a process, with a Kafka, a Redis and receivers of traces and mails inside scaffold
+itself, and a SQLite file for each database. Of each mail a line is shown; it goes to nobody. With names it runs these, and all that
+they call. A service that ends is reported and not started again. Ctrl-C stops everything; data stays in .trellis/data.`,
 		Example: `  scaffold up
   scaffold up orders                       # orders, and what it calls
   scaffold up --log json | jq .msg         # the services' own log lines

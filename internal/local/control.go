@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/trellis-mesh/trellis/internal/local/mail"
 	"github.com/trellis-mesh/trellis/internal/local/otlp"
 )
 
@@ -23,6 +24,9 @@ func (p *Platform) Service(name string) Service {
 
 // Traces is the receiver of all the services' traces.
 func (p *Platform) Traces() *otlp.Sink { return p.host.sink }
+
+// Mail is the receiver of all the services' mails; nil when no service sends any.
+func (p *Platform) Mail() *mail.Sink { return p.host.mail }
 
 // Brokers are the Kafka brokers' addresses; none when no service has events.
 func (p *Platform) Brokers() []string { return slices.Clone(p.host.brokers) }

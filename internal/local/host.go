@@ -13,6 +13,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/trellis-mesh/trellis/internal/local/mail"
 	"github.com/trellis-mesh/trellis/internal/local/otlp"
 	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/internal/topic"
@@ -24,6 +25,8 @@ type host struct {
 	redis   string // URL
 	traces  string // URL of the receiver
 	sink    *otlp.Sink
+	mail    *mail.Sink // nil when no service sends mails
+	smtp    int        // port of it
 	closers []func()
 }
 
@@ -37,28 +40,38 @@ func (h *host) close() {
 	h.closers = nil
 }
 
-// needs says which servers the services use.
-func needs(services []*spec.Service) (kafka, redis, database bool) {
+// demand says which servers are needed.
+type demand struct{ kafka, redis, database, mail bool }
+
+func needs(services []*spec.Service) (d demand) {
 	for _, s := range services {
-		kafka = kafka || len(s.Events.Publishes)+len(s.Events.Consumes) > 0
-		redis = redis || s.Cache.Kind == "redis"
-		database = database || s.Database.Kind == "postgres"
+		d.kafka = d.kafka || len(s.Events.Publishes)+len(s.Events.Consumes) > 0
+		d.redis = d.redis || s.Cache.Kind == "redis"
+		d.database = d.database || s.Database.Kind == "postgres"
+		d.mail = d.mail || mails(s)
 	}
-	return kafka, redis, database
+	return d
 }
 
-func startHost(ctx context.Context, o Options, p ports, services []*spec.Service) (*host, error) {
+// mails reports whether a service sends mails: among its externals is a host with a port that mail servers have (RFC 5321, 6409, 8314).
+func mails(s *spec.Service) bool {
+	return slices.ContainsFunc(s.Externals, func(e spec.External) bool { return e.Port == 25 || e.Port == 465 || e.Port == 587 })
+}
+
+// startHost starts what the services need. Tell is given a line for each mail.
+func startHost(ctx context.Context, o Options, p ports, services []*spec.Service, tell func(format string, args ...any)) (*host, error) {
 	h := &host{brokers: o.Kafka, redis: o.Redis}
-	kafka, redis, database := needs(services)
+	need := needs(services)
 	steps := []struct {
 		wanted bool
 		start  func() error
 	}{
 		{true, func() error { return h.startTraces(ctx, p.traces) }},
-		{kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, filepath.Join(o.DataDir, "kafka"), topic.Of(o.Model)) }},
-		{kafka && len(o.Kafka) > 0, func() error { return topic.Create(ctx, o.Kafka, nil, topic.Of(o.Model)) }},
-		{redis && o.Redis == "", func() error { return h.startRedis(p.redis) }},
-		{database && o.Database == nil, func() error { return os.MkdirAll(o.DataDir, 0o750) }},
+		{need.kafka && len(o.Kafka) == 0, func() error { return h.startKafka(p.kafka, filepath.Join(o.DataDir, "kafka"), topic.Of(o.Model)) }},
+		{need.kafka && len(o.Kafka) > 0, func() error { return topic.Create(ctx, o.Kafka, nil, topic.Of(o.Model)) }},
+		{need.redis && o.Redis == "", func() error { return h.startRedis(p.redis) }},
+		{need.mail, func() error { return h.startMail(p.mail, tell) }},
+		{need.database && o.Database == nil, func() error { return os.MkdirAll(o.DataDir, 0o750) }},
 	}
 	for _, step := range steps {
 		if !step.wanted {
@@ -106,6 +119,26 @@ func (h *host) startKafka(port int, dir string, topics []string) error {
 	}
 	h.brokers = cluster.ListenAddrs()
 	h.onClose(cluster.Close)
+	return nil
+}
+
+// startMail tells of a mail without saying to whom it goes: that is a person's, and logs are read by others.
+func (h *host) startMail(port int, tell func(format string, args ...any)) error {
+	l, err := net.Listen("tcp", loopback(port))
+	if err != nil {
+		return fmt.Errorf("start the receiver of mails: %w", err)
+	}
+	h.mail, h.smtp = mail.NewSink(mail.Options{Took: func(m mail.Mail) { tell("mail %s %s", m.Kind, m.ID) }}), port
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = h.mail.Serve(l) // ends when it is closed
+	}()
+	h.onClose(func() {
+		_ = h.mail.Close()
+		_ = l.Close() // which the sink does not, unless it serves yet
+		<-ended
+	})
 	return nil
 }
 

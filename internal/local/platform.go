@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -75,7 +76,7 @@ func (p *Platform) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.host, err = startHost(ctx, p.options, ports, p.services); err != nil {
+	if p.host, err = startHost(ctx, p.options, ports, p.services, p.console.report); err != nil {
 		return err
 	}
 	if err := p.prepareTokens(); err != nil {
@@ -105,8 +106,10 @@ func (p *Platform) checkPorts() error {
 	if err != nil {
 		return err
 	}
-	kafka, redis, _ := needs(p.services)
-	return ports.check(p.services, kafka && len(p.options.Kafka) == 0, redis && p.options.Redis == "")
+	wanted := needs(p.services)
+	wanted.kafka = wanted.kafka && len(p.options.Kafka) == 0
+	wanted.redis = wanted.redis && p.options.Redis == ""
+	return ports.check(p.services, wanted)
 }
 
 func (p *Platform) ports() (ports, error) {
@@ -165,6 +168,9 @@ func (p *Platform) environment(s *spec.Service) []string {
 	}
 	if s.Database.Kind == "postgres" {
 		set["APP_DATABASE_URL"] = databaseURL(p.options, s.Name)
+	}
+	if mails(s) { // without APP_: a service that does not look at them does not mind
+		set["SMTP_HOST"], set["SMTP_PORT"], set["SMTP_TLS"] = "127.0.0.1", strconv.Itoa(p.host.smtp), "none"
 	}
 	for callee := range s.Calls {
 		set["APP_CALLS_"+variable(callee)+"_URL"] = p.procs[callee].URL

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/smtp"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -174,6 +175,9 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 		return out
 	}
 	front, back := env("front"), env("back")
+	if p.Mail() != nil {
+		t.Error("there is a receiver of mails, and nobody declares to send any")
+	}
 	want := map[string]string{
 		"APP_HTTP_ADDR":      strings.TrimPrefix(p.Service("front").URL, "http://"),
 		"APP_ADMIN_ADDR":     strings.TrimPrefix(p.Service("front").Admin, "http://"),
@@ -201,6 +205,40 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 	}
 	if back["APP_TELEMETRY_ENDPOINT"] == "" || back["APP_TELEMETRY_RATIO"] != "1" {
 		t.Errorf("back's telemetry: %v", back)
+	}
+}
+
+func TestAServiceThatSendsMailsGetsAReceiver(t *testing.T) {
+	var out screen
+	o := options(t, &out)
+	o.Model.Services[1].Externals = []spec.External{{Host: "smtp.example.com", Port: 465}}
+	p := start(t, o)
+	var pairs []string
+	if err := json.Unmarshal([]byte(fetch(t, p.Service("front").URL+"/env")), &pairs); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for _, pair := range pairs {
+		k, v, _ := strings.Cut(pair, "=")
+		env[k] = v
+	}
+	if env["SMTP_TLS"] != "none" {
+		t.Errorf("TLS is %q", env["SMTP_TLS"])
+	}
+	letter := "Message-ID: <1@shop>\r\nX-Notification-Kind: welcome\r\n\r\nHello\r\n"
+	addr := net.JoinHostPort(env["SMTP_HOST"], env["SMTP_PORT"])
+	if err := smtp.SendMail(addr, nil, "shop@example.com", []string{"ada@customers.example"}, []byte(letter)); err != nil {
+		t.Fatal(err)
+	}
+	if mails := p.Mail().Mails(); len(mails) != 1 || mails[0].ID != "1@shop" {
+		t.Errorf("mails %+v", mails)
+	}
+	eventually(t, "the mail is told of", func() bool { return strings.Contains(out.String(), "mail welcome 1@shop") })
+	if strings.Contains(out.String(), "customers.example") {
+		t.Errorf("an address is shown:\n%s", &out)
+	}
+	if strings.Contains(fetch(t, p.Service("back").URL+"/env"), "SMTP_PORT") {
+		t.Error("back is told of a mail server that it does not declare")
 	}
 }
 

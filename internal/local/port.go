@@ -11,11 +11,11 @@ import (
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
-// ports of the platform: 0, 1 and 2 from the base are Kafka, Redis and the traces; each service has two from 10 on, by its place
-// among all services sorted by name, so that they stay the same when only some are started.
+// ports of the platform: 0, 1, 2 and 3 from the base are Kafka, Redis, the traces and the mails; each service has two from 10 on, by
+// its place among all services sorted by name, so that they stay the same when only some are started.
 type ports struct {
-	kafka, redis, traces int
-	services             map[string]servicePorts
+	kafka, redis, traces, mail int
+	services                   map[string]servicePorts
 }
 
 type servicePorts struct{ api, admin int }
@@ -30,7 +30,7 @@ func fixedPorts(base int, m *spec.Model) (ports, error) {
 	if base < 1 || last > lastPort {
 		return ports{}, fmt.Errorf("local.portBase %d: the platform needs ports %d to %d: set another in platform.yaml", base, base, last)
 	}
-	p := ports{kafka: base, redis: base + 1, traces: base + 2, services: make(map[string]servicePorts)}
+	p := ports{kafka: base, redis: base + 1, traces: base + 2, mail: base + 3, services: make(map[string]servicePorts)}
 	for i, s := range m.Services {
 		p.services[s.Name] = servicePorts{api: base + firstServicePort + 2*i, admin: base + firstServicePort + 2*i + 1}
 	}
@@ -62,7 +62,7 @@ func freePorts(m *spec.Model) (p ports, release func(), err error) {
 		}
 		p, err := fixedPorts(base, m)
 		if err == nil {
-			err = p.check(m.Services, true, true)
+			err = p.check(m.Services, demand{kafka: true, redis: true, mail: true})
 		}
 		if err == nil {
 			return p, func() { _ = l.Close() }, nil
@@ -95,11 +95,11 @@ func CheckPorts(m *spec.Model) error {
 	if err != nil {
 		return err
 	}
-	return p.check(m.Services, true, true)
+	return p.check(m.Services, demand{kafka: true, redis: true, mail: true})
 }
 
 // check reports every port taken.
-func (p ports) check(services []*spec.Service, kafka, redis bool) error {
+func (p ports) check(services []*spec.Service, wanted demand) error {
 	var errs []error
 	try := func(port int, what string) {
 		l, err := net.Listen("tcp", loopback(port))
@@ -112,11 +112,14 @@ func (p ports) check(services []*spec.Service, kafka, redis bool) error {
 			_ = l.Close()
 		}
 	}
-	if kafka {
+	if wanted.kafka {
 		try(p.kafka, "kafka")
 	}
-	if redis {
+	if wanted.redis {
 		try(p.redis, "redis")
+	}
+	if wanted.mail {
+		try(p.mail, "mails")
 	}
 	try(p.traces, "traces")
 	for _, s := range services {

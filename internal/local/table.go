@@ -50,7 +50,7 @@ func (p *Platform) Table() string {
 	if p.host.redis != "" {
 		parts = append(parts, p.host.redis)
 	}
-	if _, _, database := needs(p.services); database && p.options.Database == nil {
+	if needs(p.services).database && p.options.Database == nil {
 		dir, err := filepath.Rel(p.options.Root, p.options.DataDir)
 		if err != nil {
 			dir = p.options.DataDir
