@@ -29,6 +29,8 @@ type Spec struct {
 	Contract []byte
 	// Database and Cache say whether the service has its own.
 	Database, Cache bool
+	// Shards are further databases, by name, that the service spreads rows over.
+	Shards []string
 	// Calls are the services that this one may call.
 	Calls []Call
 	// Publishes and Consumes are event types.

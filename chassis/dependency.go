@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -23,15 +24,42 @@ func (s *Service) Database(ctx context.Context, migrations fs.FS) (*database.DB,
 	if url == "" {
 		return nil, missing("open the database", "database.url", "postgres://user@host/"+s.spec.Name+" or sqlite:///tmp/"+s.spec.Name+".db")
 	}
-	db, err := database.Open(ctx, url, database.Options{Registry: s.Registry(), Tracer: s.tel.Tracing})
+	return s.open(ctx, "database", url, database.Options{}, migrations)
+}
+
+// Shards opens the declared shards of the database, by name. Each is treated as Database treats the one: migrations, metrics, a
+// readiness check called database-<shard>. The tables of package shard are for the service to add, with Migrate.
+func (s *Service) Shards(ctx context.Context, migrations fs.FS) (map[string]*database.DB, error) {
+	if len(s.spec.Shards) == 0 {
+		return nil, errors.New("open the shards: the service declares none: name them in database.shards of its service.yaml and run scaffold sync")
+	}
+	all := map[string]*database.DB{}
+	for _, name := range s.spec.Shards {
+		opt := database.Options{Name: s.spec.Name + "-" + name, MaxOpen: max(4, 20/len(s.spec.Shards))} // as many in all as one database has
+		db, err := s.open(ctx, "database-"+name, s.settings.Service.Database.Shards[name].URL.Reveal(), opt, migrations)
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", name, err)
+		}
+		all[name] = db
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shards = maps.Clone(all)
+	return all, nil
+}
+
+// open opens a database whose part in the stop and in readiness has a name.
+func (s *Service) open(ctx context.Context, name, url string, opt database.Options, migrations fs.FS) (*database.DB, error) {
+	opt.Registry, opt.Tracer = s.Registry(), s.tel.Tracing
+	db, err := database.Open(ctx, url, opt)
 	if err != nil {
 		return nil, err
 	}
-	s.closeLast("database", db.Close)
+	s.closeLast(name, db.Close)
 	if err := s.migrate(ctx, db, migrations); err != nil {
 		return nil, err
 	}
-	s.health.Add("database", db.PingContext)
+	s.health.Add(name, db.PingContext)
 	return db, nil
 }
 

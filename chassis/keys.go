@@ -69,7 +69,7 @@ read from a file: put its path into the variable with _FILE at the end, as in AP
 
 // help teaches how to run the service: its flags, and its keys with defaults and variables.
 func help(w io.Writer, spec Spec) error {
-	source, err := config.Open(config.Options{Names: map[string][]string{"calls": callees(spec)}})
+	source, err := config.Open(config.Options{Names: names(spec)})
 	if err != nil {
 		return err
 	}

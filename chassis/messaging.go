@@ -3,7 +3,10 @@ package chassis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/event"
@@ -45,13 +48,42 @@ func (s *Service) Outbox(ctx context.Context, db *database.DB) (*outbox.Outbox, 
 		return nil, err
 	}
 	o, err := outbox.New(db, publisher, outbox.Options{
-		Log: s.Log(), Registry: s.Registry(), FlushTimeout: s.timeToStop() / 10,
+		Log: s.Log(), Registry: s.registryOf(db), FlushTimeout: s.timeToStop() / 10,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.relays.Go("outbox relay", o.Run)
 	return o, nil
+}
+
+// Outboxes gives an outbox in each of the shards, by name, as Outbox does, so that an event commits with the row that it tells of.
+func (s *Service) Outboxes(ctx context.Context, shards map[string]*database.DB) (map[string]*outbox.Outbox, error) {
+	all := map[string]*outbox.Outbox{}
+	for _, name := range slices.Sorted(maps.Keys(shards)) {
+		box, err := s.Outbox(ctx, shards[name])
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", name, err)
+		}
+		all[name] = box
+	}
+	return all, nil
+}
+
+// registryOf takes the metrics of what is kept in db. A service with shards has several of a kind, so they tell the shard.
+func (s *Service) registryOf(db *database.DB) prometheus.Registerer {
+	if len(s.spec.Shards) == 0 {
+		return s.Registry()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := "" // none: the service's own database
+	for name, shard := range s.shards {
+		if shard == db {
+			of = name
+		}
+	}
+	return prometheus.WrapRegistererWith(prometheus.Labels{"shard": of}, s.Registry())
 }
 
 // Consume has events of a declared type handled by h, once wire has returned. All types share one consumer whose group is

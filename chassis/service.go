@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/fault"
 	"github.com/trellis-mesh/trellis/chassis/health"
@@ -45,6 +46,7 @@ type Service struct {
 	publisher *event.KafkaPublisher
 	cache     redis.UniversalClient
 	clients   map[string]*httpclient.Client
+	shards    map[string]*database.DB
 }
 
 // hook is something to be called when the service stops.

@@ -21,7 +21,7 @@ type migration struct {
 }
 
 func loadSettings(spec Spec, environ []string) (*settings, error) {
-	source, err := config.Open(config.Options{Environ: environ, Names: map[string][]string{"calls": callees(spec)}})
+	source, err := config.Open(config.Options{Environ: environ, Names: names(spec)})
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +38,11 @@ func loadSettings(spec Spec, environ []string) (*settings, error) {
 	return set, nil
 }
 
-func callees(spec Spec) []string {
-	names := make([]string, len(spec.Calls))
+// names are the entries that the maps of the configuration must have, and no others.
+func names(spec Spec) map[string][]string {
+	callees := make([]string, len(spec.Calls))
 	for i, c := range spec.Calls {
-		names[i] = c.Service
+		callees[i] = c.Service
 	}
-	return names
+	return map[string][]string{"calls": callees, "database.shards": append([]string{}, spec.Shards...)}
 }

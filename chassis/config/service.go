@@ -16,7 +16,8 @@ type Service struct {
 		Addr string `config:"addr" default:":9090" doc:"where metrics, health, profiles and faults are served"`
 	} `config:"admin"`
 	Database struct {
-		URL Secret `config:"url" doc:"postgres://… or sqlite:///path"`
+		URL    Secret           `config:"url" doc:"postgres://… or sqlite:///path"`
+		Shards map[string]Shard `config:"shards" doc:"the databases that rows are spread over, by name"`
 	} `config:"database"`
 	Kafka struct {
 		Brokers []string `config:"brokers" doc:"host:port of the brokers, separated by commas"`
@@ -44,6 +45,11 @@ type Service struct {
 	} `config:"shutdown"`
 	Mesh        bool   `config:"mesh" doc:"true inside the mesh, which retries in the client's stead"`
 	Environment string `config:"environment" doc:"name of the environment, such as production"`
+}
+
+// Shard is one of the databases that a service spreads rows over.
+type Shard struct {
+	URL Secret `config:"url" required:"true" doc:"postgres://… or sqlite:///path"`
 }
 
 // Call is one service that is called.

@@ -195,8 +195,8 @@ func (r *Router) shard(name string) (*database.DB, error) {
 // Write runs fn in a transaction of the database that owns the key, as database.InTx does. fn changes rows of the key only,
 // since only they are copied again when the partition is on the move.
 func (r *Router) Write(ctx context.Context, key Key, fn func(ctx context.Context, tx bun.Tx) error) error {
-	return r.route(ctx, key, func(partition string, db *database.DB) error {
-		return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	return r.route(ctx, key, func(partition, name string, db *database.DB) error {
+		return db.InTx(context.WithValue(ctx, nameKey{}, name), func(ctx context.Context, tx bun.Tx) error {
 			if err := fence(ctx, db, tx, partition, key.ID); err != nil {
 				return err
 			}
@@ -205,10 +205,18 @@ func (r *Router) Write(ctx context.Context, key Key, fn func(ctx context.Context
 	})
 }
 
+type nameKey struct{}
+
+// Name gives the shard that the transaction of a Write is of, by the context that its function gets: which outbox to append to.
+func Name(ctx context.Context) string {
+	name, _ := ctx.Value(nameKey{}).(string)
+	return name
+}
+
 // Read runs fn with a read-only transaction of the database that owns the key. It sees one state of the database, in which
 // the key's rows are all there.
 func (r *Router) Read(ctx context.Context, key Key, fn func(ctx context.Context, tx bun.Tx) error) error {
-	return r.route(ctx, key, func(partition string, db *database.DB) error {
+	return r.route(ctx, key, func(partition, _ string, db *database.DB) error {
 		return snapshot(ctx, db, func(tx bun.Tx) error {
 			readable, err := owned(ctx, tx, []string{partition})
 			if err != nil {
@@ -223,7 +231,7 @@ func (r *Router) Read(ctx context.Context, key Key, fn func(ctx context.Context,
 }
 
 // route calls use with the database of the key, again as long as the partition turns out to be elsewhere or on its way.
-func (r *Router) route(ctx context.Context, key Key, use func(partition string, db *database.DB) error) error {
+func (r *Router) route(ctx context.Context, key Key, use func(partition, shard string, db *database.DB) error) error {
 	partition, err := r.Partition(key)
 	if err != nil {
 		return err
@@ -236,7 +244,7 @@ func (r *Router) route(ctx context.Context, key Key, use func(partition string, 
 		if err != nil {
 			return fmt.Errorf("partition %s: %w", partition, err)
 		}
-		err = use(partition, db)
+		err = use(partition, name, db)
 		if !errors.Is(err, errElsewhere) && !errors.Is(err, errFrozen) {
 			return err
 		}

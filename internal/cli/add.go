@@ -28,6 +28,7 @@ func additions() []addition {
 		{"call", "SERVICE:operation,operation…", "add orders call inventory:getStock,reserveStock", 1, addCalls},
 		{"event", "publish|consume TYPE…", "add orders event publish order.cancelled.v1", 2, addEvents},
 		{"database", "[postgres]", "add orders database", 0, kind("database", "postgres", spec.SetDatabase)},
+		{"shards", "NAME…", "add users shards s1 s2 s3", 1, addShards},
 		{"cache", "[redis]", "add orders cache", 0, kind("cache", "redis", spec.SetCache)},
 		{"ingress", "OPERATION…", "add orders ingress createOrder", 1, addIngress},
 		{"external", "HOST[:PORT]…", "add payments external api.psp.example:443", 1, addExternals},
@@ -40,13 +41,13 @@ func (a *app) addCommand() *cobra.Command {
 	kinds, examples := additionHelp()
 	cmd := &cobra.Command{
 		Use:   "add NAME KIND …",
-		Short: "Add an operation, a call, an event, a database or a cache to a service",
+		Short: "Add an operation, a call, an event, a database, shards of it, or a cache to a service",
 		Long: `Add edits the service's service.yaml, or its contract, keeping your comments and their order, and writes what follows from it, all
 in one step. What it can add:
 
 ` + kinds,
 		Example:           examples,
-		Args:              arguments(2, -1, "scaffold add NAME operation|call|event|database|cache …"),
+		Args:              arguments(2, -1, "scaffold add NAME operation|call|event|database|shards|cache …"),
 		ValidArgsFunction: a.completeAdd,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i := slices.IndexFunc(additions(), func(k addition) bool { return k.kind == args[1] })
@@ -93,6 +94,10 @@ func addEvents(args []string) ([]spec.Change, error) {
 		return []spec.Change{spec.AddConsumed(args[1:]...)}, nil
 	}
 	return nil, usage("add event: want publish or consume, not %q, such as `scaffold add orders event publish order.cancelled.v1`", args[0])
+}
+
+func addShards(args []string) ([]spec.Change, error) {
+	return []spec.Change{spec.SetDatabase("postgres"), spec.AddShards(args...)}, nil
 }
 
 func addIngress(args []string) ([]spec.Change, error) {

@@ -72,9 +72,7 @@ func (p *Platform) prepareStores(ctx context.Context, say sayer) (string, error)
 	}
 	databases := 0
 	for _, s := range p.Model.Services {
-		if s.Database.Kind == "postgres" {
-			databases++
-		}
+		databases += len(s.Databases())
 	}
 	var admin *pgx.Conn
 	if databases > 0 {
@@ -199,9 +197,9 @@ func (p *Platform) openPostgres(ctx context.Context) (*pgx.Conn, func(), error) 
 // outlived the secret is opened again.
 func (p *Platform) prepareStoresOf(ctx context.Context, s *spec.Service, admin *pgx.Conn) error {
 	values := map[string][]byte{}
-	if s.Database.Kind == "postgres" {
-		values["database-url"] = []byte((&url.URL{
-			Scheme: "postgres", User: url.UserPassword(s.Name, password()), Host: "postgres." + dataNamespace + ".svc.cluster.local:5432", Path: s.Name,
+	for _, name := range s.Databases() {
+		values[databaseKey(s, name)] = []byte((&url.URL{
+			Scheme: "postgres", User: url.UserPassword(name, password()), Host: "postgres." + dataNamespace + ".svc.cluster.local:5432", Path: name,
 			RawQuery: "sslmode=disable", // the sidecars encrypt it, and each shows who it is
 		}).String())
 	}
@@ -236,15 +234,26 @@ func (p *Platform) prepareStoresOf(ctx context.Context, s *spec.Service, admin *
 			return err
 		}
 	}
-	if s.Database.Kind != "postgres" {
-		return nil
+	for _, name := range s.Databases() {
+		key := databaseKey(s, name)
+		location, err := url.Parse(string(held[key]))
+		if err != nil {
+			return fmt.Errorf("the secret's %s is not a URL", key) // not the error itself: it has the URL
+		}
+		secret, _ := location.User.Password()
+		if err := makeDatabase(ctx, admin, name, secret); err != nil {
+			return err
+		}
 	}
-	location, err := url.Parse(string(held["database-url"]))
-	if err != nil {
-		return errors.New("the secret's database-url is not a URL") // not the error itself: it has the URL
+	return nil
+}
+
+// databaseKey is where a service's secret has the URL of one of its databases.
+func databaseKey(s *spec.Service, database string) string {
+	if shard, ok := strings.CutPrefix(database, s.Name+"-"); ok {
+		return "shard-" + shard + "-url"
 	}
-	secret, _ := location.User.Password()
-	return makeDatabase(ctx, admin, s.Name, secret)
+	return "database-url"
 }
 
 // makeDatabase makes a role and its database, which no other role but the administrator can open.

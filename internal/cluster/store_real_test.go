@@ -3,11 +3,13 @@
 package cluster
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/test/real"
 )
 
@@ -68,4 +70,49 @@ func TestRoleOpensNoDatabaseButItsOwn(t *testing.T) {
 		t.Errorf("its own: %v", err)
 	}
 	mustSay(t, as("open-mine", "open-theirs"), "permission denied for database")
+}
+
+func TestAServiceGetsItsShards(t *testing.T) {
+	location := real.Postgres(t)
+	admin, err := pgx.Connect(t.Context(), location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(t.Context())
+	p := &Platform{Options: Options{Model: &spec.Model{Platform: &spec.Platform{Namespace: "shop"}}}, client: newAPI(t).client}
+	s := &spec.Service{Name: "sharded", Database: spec.Database{Kind: "postgres", Shards: []string{"s1", "s2"}}}
+	secret := func() map[string][]byte {
+		t.Helper()
+		if err := p.prepareStoresOf(t.Context(), s, admin); err != nil {
+			t.Fatal(err)
+		}
+		held, err := p.client.keepSecret(t.Context(), "shop", "sharded-stores", opaque, onePassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	first := secret()
+	s.Database.Shards = append(s.Database.Shards, "s3") // one more, later
+	second := secret()
+	if len(first) != 3 || len(second) != 4 {
+		t.Errorf("%d keys, then %d", len(first), len(second))
+	}
+	for key, value := range first {
+		if string(second[key]) != string(value) {
+			t.Errorf("%s is another when a shard is added", key)
+		}
+	}
+	for key, name := range map[string]string{
+		"database-url": "sharded", "shard-s1-url": "sharded-s1", "shard-s2-url": "sharded-s2", "shard-s3-url": "sharded-s3",
+	} {
+		location, err := url.Parse(string(second[key]))
+		if err != nil || location.Path != "/"+name || location.User.Username() != name {
+			t.Errorf("%s is %v, %v", key, location, err)
+		}
+		var owner string
+		if err := admin.QueryRow(t.Context(), "SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = $1", name).Scan(&owner); err != nil || owner != name {
+			t.Errorf("the database %s is of %q, %v", name, owner, err)
+		}
+	}
 }

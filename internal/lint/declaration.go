@@ -28,6 +28,28 @@ func (c *checks) workload(s *spec.Service) {
 	}
 }
 
+// databases checks that shards are databases, several, and of names that no other service has.
+func (c *checks) databases(s *spec.Service) {
+	shards := s.Database.Shards
+	if len(shards) == 0 {
+		return
+	}
+	if s.Database.Kind != "postgres" {
+		c.problems.Add(s.At("database.shards"), "set database.kind to postgres, or remove database.shards", "%s has shards, but no database", s.Name)
+	}
+	if len(shards) == 1 {
+		c.problems.Add(s.At("database.shards"), "name another, or remove database.shards", "%s has one shard, over which nothing can be spread", s.Name)
+	}
+	for i, shard := range shards {
+		name := s.Name + "-" + shard
+		for _, other := range c.model.Services {
+			if other != s && (other.Name == name || slices.Contains(other.Databases(), name)) {
+				c.problems.Add(s.At(item("database.shards", i)), "give the shard another name", "the shard %s has the database %s, a name that belongs to %s", shard, name, other.Name)
+			}
+		}
+	}
+}
+
 // ingress checks that what is reached from outside exists.
 func (c *checks) ingress(s *spec.Service) {
 	for i, id := range s.Ingress {

@@ -26,6 +26,7 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 	c := &checks{model: m}
 	for _, s := range m.Services {
 		c.workload(s)
+		c.databases(s)
 		c.calls(s)
 		c.ingress(s)
 		c.mesh(s)

@@ -133,6 +133,18 @@ func TestFaultsInDeclarationsAreFound(t *testing.T) {
 		{"admin port", map[string]string{usersFile: "name: users\nhttp: {port: 9090}\n"},
 			`services/users/service.yaml:2:14: http.port is 9090, which is the admin port of every service
     choose another, or remove the line for the default, 8080`},
+		{"shards without a database", map[string]string{usersFile: "name: users\ndatabase: {shards: [s1, s2]}\n"},
+			`services/users/service.yaml:2:12: users has shards, but no database
+    set database.kind to postgres, or remove database.shards`},
+		{"a single shard", map[string]string{usersFile: "name: users\ndatabase: {kind: postgres, shards: [s1]}\n"},
+			`services/users/service.yaml:2:28: users has one shard, over which nothing can be spread
+    name another, or remove database.shards`},
+		{"a shard that is called as a service", map[string]string{
+			usersFile:                            "name: users\ndatabase: {kind: postgres, shards: [s1, s2]}\n",
+			"services/users-s2/service.yaml":     "name: users-s2\n",
+			"services/users-s2/api/openapi.yaml": "openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\npaths: {}\n"},
+			`services/users/service.yaml:2:41: the shard s2 has the database users-s2, a name that belongs to users-s2
+    give the shard another name`},
 		{"replicas", map[string]string{usersFile: "name: users\nrun: {replicas: {min: 7}}\n"},
 			`services/users/service.yaml:2:7: run.replicas.min is 7, above max, which is 6
     raise max or lower min`},

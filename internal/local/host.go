@@ -177,10 +177,10 @@ func expire(server *miniredis.Miniredis, stop <-chan struct{}) {
 	}
 }
 
-// databaseURL of a service without a server of its own is a file.
-func databaseURL(o Options, service string) string {
+// databaseURL of a database without a server of its own is a file.
+func databaseURL(o Options, name string) string {
 	if o.Database != nil {
-		return o.Database(service)
+		return o.Database(name)
 	}
-	return "sqlite://" + filepath.ToSlash(filepath.Join(o.DataDir, service+".db"))
+	return "sqlite://" + filepath.ToSlash(filepath.Join(o.DataDir, name+".db"))
 }

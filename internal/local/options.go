@@ -43,11 +43,11 @@ type Options struct {
 	// ServiceEnv is set for the service of a name, over all that; a service refuses variables that it does not know.
 	ServiceEnv map[string]map[string]string
 
-	// Kafka lists the brokers of a real cluster, Redis is the URL of a real server, and Database gives a service's database
-	// URL. Each replaces what would be hosted in the process.
+	// Kafka lists the brokers of a real cluster, Redis is the URL of a real server, and Database gives the URL of a database:
+	// orders is that of the service, users-s1 that of a shard. Each replaces what would be hosted in the process.
 	Kafka    []string
 	Redis    string
-	Database func(service string) string
+	Database func(name string) string
 
 	// ReadyTimeout bounds the wait for a service's readiness, default 30 s. StopTimeout bounds its graceful stop, after which
 	// it is killed; default 10 s.

@@ -168,6 +168,9 @@ func (p *Platform) environment(s *spec.Service) []string {
 	}
 	if s.Database.Kind == "postgres" {
 		set["APP_DATABASE_URL"] = databaseURL(p.options, s.Name)
+		for _, shard := range s.Database.Shards {
+			set["APP_DATABASE_SHARDS_"+variable(shard)+"_URL"] = databaseURL(p.options, s.Name+"-"+shard)
+		}
 	}
 	if mails(s) { // without APP_: a service that does not look at them does not mind
 		set["SMTP_HOST"], set["SMTP_PORT"], set["SMTP_TLS"] = "127.0.0.1", strconv.Itoa(p.host.smtp), "none"

@@ -54,7 +54,7 @@ func model() *spec.Model {
 		Platform: &spec.Platform{Name: "shop"},
 		Services: []*spec.Service{
 			{
-				Name: "back", Dir: "services/back", Database: spec.Database{Kind: "postgres"}, Cache: spec.Cache{Kind: "redis"},
+				Name: "back", Dir: "services/back", Database: spec.Database{Kind: "postgres", Shards: []string{"s1", "far-east"}}, Cache: spec.Cache{Kind: "redis"},
 				Events: spec.Events{Consumes: []string{"front.seen.v1"}},
 			},
 			{
@@ -196,6 +196,11 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 	}
 	if got, want := back["APP_DATABASE_URL"], "sqlite://"+filepath.Join(o.DataDir, "back.db"); got != want {
 		t.Errorf("back's database is %q, want %q", got, want)
+	}
+	for shard, variable := range map[string]string{"s1": "S1", "far-east": "FAR_EAST"} {
+		if got, want := back["APP_DATABASE_SHARDS_"+variable+"_URL"], "sqlite://"+filepath.Join(o.DataDir, "back-"+shard+".db"); got != want {
+			t.Errorf("back's shard %s is %q, want %q", shard, got, want)
+		}
 	}
 	if back["APP_REDIS_URL"] == "" || back["APP_REDIS_URL"] != p.Redis() {
 		t.Errorf("back's cache is %q, the platform's %q", back["APP_REDIS_URL"], p.Redis())

@@ -33,7 +33,7 @@ var golden = []struct {
 	{
 		name: "greeter",
 		options: spec.Options{
-			Summary: "Greets people.", Owner: "hospitality", Database: "postgres", Cache: "redis",
+			Summary: "Greets people.", Owner: "hospitality", Database: "postgres", Shards: []string{"s1", "far-east"}, Cache: "redis",
 			Calls:     []spec.CallOption{{Service: "catalog", Operations: []string{"getProduct"}}},
 			Publishes: []string{"greeting.created.v1"}, Consumes: []string{"product.created.v1"},
 			Ingress: []string{"createGreeting", "getGreeting"},

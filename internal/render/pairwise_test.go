@@ -30,6 +30,7 @@ var options = []option{
 	{"publishes", []string{"0", "1", "2", "known"}},
 	{"consumes", []string{"0", "1", "2"}},
 	{"outside", []string{"none", "externals", "ingress"}},
+	{"shards", []string{"none", "two"}}, // with a database
 }
 
 // combination is a value for each option, in their order.
@@ -141,6 +142,9 @@ func (p *platform) awkward() {
 // declaration gives what scaffold new would be told for the combination.
 func (c combination) declaration(name string) (o spec.Options, in Inputs, edits []string) {
 	o = spec.Options{Database: c.value("database"), Cache: c.value("cache")}
+	if c.value("shards") == "two" && o.Database == "postgres" {
+		o.Shards = []string{"s1", "far-east"}
+	}
 	switch c.value("resource") {
 	case "given":
 		in.Resource = "order-line"
@@ -288,7 +292,7 @@ func tested(services map[string]combination) []string {
 	seen := map[string]bool{}
 	fresh := func(name string) (keys []string) {
 		c := services[name]
-		keys = []string{c.value("database") + c.value("cache"), c.value("database") + c.value("publishes"), c.value("database") + "consumes" + c.value("consumes")}
+		keys = []string{c.value("database") + "shards" + c.value("shards"), c.value("database") + c.value("cache"), c.value("database") + c.value("publishes"), c.value("database") + "consumes" + c.value("consumes")}
 		for _, o := range options {
 			keys = append(keys, o.name+c.value(o.name))
 		}

@@ -74,10 +74,11 @@ func TestServicesUnderstandTheirEnvironment(t *testing.T) {
 	}
 	secrets := map[string]string{
 		"/var/run/stores/database-url": "postgres://greeter@db/greeter", "/var/run/stores/redis-url": "redis://cache:6379/0",
+		"/var/run/stores/shard-s1-url": "postgres://s1@db/s1", "/var/run/stores/shard-far-east-url": "postgres://east@db/east",
 	}
 	var got config.Service
 	err := config.Load(&got, config.Options{
-		Environ: environ, Names: map[string][]string{"calls": {"catalog"}},
+		Environ: environ, Names: map[string][]string{"calls": {"catalog"}, "database.shards": {"s1", "far-east"}},
 		ReadFile: func(name string) ([]byte, error) { return []byte(secrets[name]), nil },
 	})
 	if err != nil {
@@ -88,6 +89,11 @@ func TestServicesUnderstandTheirEnvironment(t *testing.T) {
 	}
 	if got.Database.URL.Reveal() != secrets["/var/run/stores/database-url"] || len(got.Kafka.Brokers) != 1 {
 		t.Errorf("stores %+v", got)
+	}
+	for _, shard := range []string{"s1", "far-east"} {
+		if url := got.Database.Shards[shard].URL.Reveal(); url != secrets["/var/run/stores/shard-"+shard+"-url"] {
+			t.Errorf("shard %s at %q", shard, url)
+		}
 	}
 	grace := at(t, deployment, "spec", "template", "spec", "terminationGracePeriodSeconds").(int)
 	sleep := at(t, deployment, "spec", "template", "spec", "containers", 0, "lifecycle", "preStop", "sleep", "seconds").(int)

@@ -69,6 +69,11 @@ func AddExternal(e External) Change {
 // SetDatabase sets the kind of database.
 func SetDatabase(kind string) Change { return setting(word(kind), "database", "kind") }
 
+// AddShards declares databases that the service spreads rows over.
+func AddShards(names ...string) Change {
+	return Change{path: []string{"database", "shards"}, items: texts(names)}
+}
+
 // SetCache sets the kind of cache.
 func SetCache(kind string) Change { return setting(word(kind), "cache", "kind") }
 

@@ -20,6 +20,7 @@ var edits = map[string][]Change{
 	"external":      {AddExternal(External{Host: "api.psp.example", Port: 443})},
 	"ingress":       {AddIngress("createOrder")},
 	"database":      {SetDatabase("postgres")},
+	"shards":        {SetDatabase("postgres"), AddShards("s1", "s2", "s3")},
 	"cache":         {SetCache("redis")},
 	"everything":    {SetDatabase("postgres"), SetCache("redis"), AddCall("catalog", "getProduct"), AddPublished("order.created.v1"), AddConsumed("payment.processed.v1"), AddExternal(External{Host: "a.b"}), AddIngress("getOrder")},
 	"canary":        SetCanary(Canary{Version: "v2", Weight: 10, Header: &Header{Name: "x-canary", Value: "true"}, Mirror: 5}),

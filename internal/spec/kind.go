@@ -35,6 +35,9 @@ var kinds = map[string]kind{
 	// It ends the names of Deployments and is the tag of images.
 	"revision": {pattern: whole(label), most: 10, what: "a version's name",
 		form: "use lower-case letters, digits and hyphens, a letter first, such as v2"},
+	// <service>-<shard> is the name of a database and of its role, of which PostgreSQL allows 63 characters.
+	"shard": {pattern: whole(label), most: 20, what: "a DNS label",
+		form: "use lower-case letters, digits and hyphens, a letter first, such as s1"},
 	"domain": {pattern: whole(domain + `(\.` + domain + `)*`), most: 253, what: "a domain name",
 		form: "write lower-case words joined by dots, such as cluster.local"},
 	"host": {pattern: whole(domain + `(\.` + domain + `)+`), most: 253, what: "a fully qualified host name", refuse: refuseHost,

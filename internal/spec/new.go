@@ -15,6 +15,7 @@ const SchemaDir = "schema"
 type Options struct {
 	Owner, Summary      string // empty for the default
 	Database, Cache     string // kinds; empty for none
+	Shards              []string
 	Calls               []CallOption
 	Publishes, Consumes []string
 	Externals           []External // a zero Port or TLS is left out
@@ -36,7 +37,11 @@ func NewService(name string, o Options) []byte {
 	fmt.Fprintf(&b, "owner: %s\n", plain(either(o.Owner, "platform")))
 	fmt.Fprintf(&b, "summary: %s\n", plain(either(o.Summary, "The "+name+" service.")))
 	if o.Database != "" && o.Database != "none" {
-		fmt.Fprintf(&b, "database: {kind: %s} # its own; nobody else can open it\n", scalar(o.Database))
+		shards := ""
+		if len(o.Shards) > 0 {
+			shards = ", shards: " + flowList(o.Shards)
+		}
+		fmt.Fprintf(&b, "database: {kind: %s%s} # its own; nobody else can open it\n", scalar(o.Database), shards)
 	}
 	if o.Cache != "" && o.Cache != "none" {
 		fmt.Fprintf(&b, "cache: {kind: %s}\n", scalar(o.Cache))

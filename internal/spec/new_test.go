@@ -14,7 +14,7 @@ func TestNewService(t *testing.T) {
 	for name, o := range map[string]Options{
 		"plain": {},
 		"full": {
-			Owner: "checkout", Summary: "Takes orders: all of them, #1 in \"quotes\".", Database: "postgres", Cache: "redis",
+			Owner: "checkout", Summary: "Takes orders: all of them, #1 in \"quotes\".", Database: "postgres", Shards: []string{"s1", "s2"}, Cache: "redis",
 			Calls: []CallOption{
 				{"catalog", []string{"getProduct"}},
 				{"stock-keeper", []string{"findAllStockOfOneWarehouse", "getStockOfOneProduct", "moveStockBetweenWarehouses", "reserveStockForAnOrder"}},
@@ -33,6 +33,7 @@ func TestNewService(t *testing.T) {
 			want := standard("orders")
 			want.Owner, want.Summary = either(o.Owner, want.Owner), either(o.Summary, want.Summary)
 			want.Database.Kind, want.Cache.Kind = either(o.Database, "none"), either(o.Cache, "none")
+			want.Database.Shards = o.Shards
 			want.Events, want.Ingress = Events{o.Publishes, o.Consumes}, o.Ingress
 			got := parse(t, string(raw))
 			for _, call := range o.Calls {

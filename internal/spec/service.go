@@ -55,6 +55,18 @@ func (s *Service) fillDefaults() {
 	}
 }
 
+// Databases are the names of the service's own databases: the one of its name, and one for each of its shards.
+func (s *Service) Databases() []string {
+	if s.Database.Kind != "postgres" {
+		return nil
+	}
+	all := []string{s.Name}
+	for _, shard := range s.Database.Shards {
+		all = append(all, s.Name+"-"+shard)
+	}
+	return all
+}
+
 // At gives the position of the field at path, such as "calls.inventory.timeout" or "events.consumes[0]", or of the nearest
 // field around it that stands in the file.
 func (s *Service) At(path string) Position {

@@ -45,7 +45,7 @@ func standard(name string) *Service {
 	return &Service{
 		Name: name, Owner: "platform", Summary: "The " + name + " service.", Dir: "services/orders",
 		HTTP:     HTTP{Port: 8080, Contract: "api/openapi.yaml", Timeout: 15 * time.Second},
-		Database: Database{"none"}, Cache: Cache{"none"},
+		Database: Database{Kind: "none"}, Cache: Cache{"none"},
 		Traffic: Traffic{Version: "v1", Outlier: Outlier{5, 10 * time.Second, 30 * time.Second, 50}, Pool: Pool{100, 50, 1000}},
 		SLO:     SLO{99.9, Latency{99, 500 * time.Millisecond}, 30 * 24 * time.Hour},
 		Run:     Run{Replicas{2, 6}, Quantity{"50m", "500m"}, Quantity{"64Mi", "128Mi"}},

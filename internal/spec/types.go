@@ -144,6 +144,9 @@ type HTTP struct {
 type Database struct {
 	// Kind of database. With postgres, the service uses SQLite when it runs as a process of a developer's machine.
 	Kind string `yaml:"kind" default:"none" enum:"none,postgres"`
+	// Shards name further databases, at least two, that the service spreads rows over. Each is a database of its own, called
+	// <service>-<shard>. More can be added at any time; one that has data in it must stay. Default: none.
+	Shards []string `yaml:"shards" is:"shard" example:"s1"`
 }
 
 // Cache is the service's own cache.

@@ -75,8 +75,8 @@ func databases(t *testing.T) map[string]string {
 	}
 	urls := map[string]string{}
 	for _, service := range model.Services {
-		if service.Database.Kind == "postgres" {
-			urls[service.Name] = real.Postgres(t)
+		for _, name := range service.Databases() {
+			urls[name] = real.Postgres(t)
 		}
 	}
 	return urls
