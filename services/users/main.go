@@ -5,10 +5,9 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/internal/http"
-	"github.com/trellis-mesh/trellis/services/users/internal/password"
-	"github.com/trellis-mesh/trellis/services/users/internal/store"
 )
 
 func main() {
@@ -25,16 +24,18 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err := s.Config(&set); err != nil {
 		return err
 	}
-	issuer, err := issueTokens(ctx, s, deps.database, &set)
+	users, err := openUsers(ctx, s, deps, &set)
 	if err != nil {
 		return err
 	}
-	users, passwords := store.New(deps.database, deps.outbox), password.New()
-	if err := keepClient(ctx, users, passwords, &set); err != nil {
+	handlers, err := logIns(ctx, s, deps.database, users, &set)
+	if err != nil {
 		return err
 	}
-	api.Register(s.Router(), http.New(http.Deps{
-		Store: users, Passwords: passwords, Issuer: issuer, IssuerURL: set.Auth.Issuer, UserScopes: set.Tokens.UserScopes,
-	}))
+	handlers.Summaries = sumUp(s, deps, &set)
+	if err := s.Idempotency(ctx, deps.database, idempotency.Options{Optional: []string{"createUser"}}); err != nil {
+		return err
+	}
+	api.Register(s.Router(), http.New(handlers))
 	return nil
 }

@@ -16,8 +16,15 @@ import (
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
 )
 
-// settings are what the issuer of tokens is configured with.
+// settings are what the service is configured with.
 type settings struct {
+	Users struct {
+		Sharding  string        `config:"sharding" default:"hash" doc:"what users are spread over the shards by: hash, range (of names) or region; fixed at the first start"`
+		Rebalance time.Duration `config:"rebalance" default:"5m" doc:"how long after the start users are moved to a shard that was added, when all replicas know it; 0s: never"`
+	} `config:"users"`
+	Summary struct {
+		Generation int64 `config:"generation" default:"1" doc:"of the summaries: a larger number has all made anew from the orders, once"`
+	} `config:"summary"`
 	Auth struct {
 		Issuer   string `config:"issuer" required:"true" doc:"what the tokens name as their issuer: the platform's URL"`
 		Audience string `config:"audience" required:"true" doc:"whom the tokens are meant for"`
@@ -41,6 +48,8 @@ const leastLead = 15 * time.Minute
 
 // Validate checks what the types cannot.
 func (s *settings) Validate(c *config.Check) {
+	c.Must("users.rebalance", s.Users.Rebalance >= 0, "is negative", "give 0s or more")
+	c.Must("summary.generation", s.Summary.Generation > 0, "is no generation", "give 1 or more")
 	c.Must("tokens.lifetime", s.Tokens.Lifetime >= time.Minute && s.Tokens.Lifetime <= time.Hour, "is not the time of a token", "give 1m to 1h")
 	c.Must("tokens.rotation", s.Tokens.Rotation >= 4*leastLead, "leaves others no time to fetch a key before it signs", "give 1h or more")
 	c.Must("tokens.rotation", s.Tokens.Rotation >= 4*s.Tokens.Lifetime, "is too often for tokens that live so long", "give at least four times tokens.lifetime")

@@ -8,8 +8,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/config"
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
-	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
-	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/chassis/shard"
 	"github.com/trellis-mesh/trellis/services/users/internal/password"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
 	"github.com/trellis-mesh/trellis/services/users/migrations"
@@ -52,15 +51,13 @@ func TestKeysArePublishedLongEnoughBeforeTheySign(t *testing.T) {
 }
 
 func TestSecretOfTheFirstClientCanBeReplaced(t *testing.T) {
-	db := databasetest.New(t, migrations.FS)
-	if err := database.Migrate(t.Context(), db, outbox.Migrations()); err != nil {
-		t.Fatal(err)
-	}
-	box, err := outbox.New(db, &eventtest.Recorder{}, outbox.Options{})
+	opt := store.Options{Own: databasetest.New(t, migrations.FS), Order: []string{"s1"}, Sharding: store.ByHash}
+	opt.Shards = map[string]*database.DB{"s1": databasetest.New(t, shard.Migrations())}
+	users, err := store.Open(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, passwords := store.New(db, box), password.New()
+	passwords := password.New()
 	keep := func(secret, scopes string) store.Client {
 		t.Helper()
 		set, err := configured("APP_TOKENS_CLIENT_ID=web", "APP_TOKENS_CLIENT_SECRET="+secret, "APP_TOKENS_CLIENT_SCOPES="+scopes)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/migrations"
@@ -21,13 +22,18 @@ var spec = chassis.Spec{
 	Timeout:   15 * time.Second,
 	Contract:  api.Contract,
 	Database:  true,
+	Shards:    []string{"s1", "s2", "s3"},
 	Publishes: []string{api.UserCreatedV1Type},
+	Consumes:  []string{api.OrderCompletedV1Type, api.OrderCancelledV1Type},
 }
 
 // deps are the declared dependencies, open.
 type deps struct {
 	database *database.DB
+	shards   map[string]*database.DB
 	outbox   *outbox.Outbox
+	outboxes map[string]*outbox.Outbox // by shard
+	inbox    *outbox.Inbox
 }
 
 // connect opens the declared dependencies. The chassis checks their health and closes them.
@@ -38,5 +44,26 @@ func connect(ctx context.Context, s *chassis.Service) (d deps, err error) {
 	if d.outbox, err = s.Outbox(ctx, d.database); err != nil {
 		return d, err
 	}
+	if d.shards, err = s.Shards(ctx, migrations.Shards()); err != nil {
+		return d, err
+	}
+	if d.outboxes, err = s.Outboxes(ctx, d.shards); err != nil {
+		return d, err
+	}
+	if d.inbox, err = s.Inbox(ctx, d.database); err != nil {
+		return d, err
+	}
 	return d, nil
+}
+
+// handlers has a method for each declared event.
+type handlers interface {
+	OrderCompletedV1(ctx context.Context, e event.Event) error
+	OrderCancelledV1(ctx context.Context, e event.Event) error
+}
+
+// subscribe gives each declared event to its handler.
+func subscribe(s *chassis.Service, h handlers) {
+	s.Consume(api.OrderCompletedV1Type, h.OrderCompletedV1)
+	s.Consume(api.OrderCancelledV1Type, h.OrderCancelledV1)
 }

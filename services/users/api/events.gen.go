@@ -9,8 +9,47 @@ import "time"
 // event.New(api.UserCreatedV1Type, id, api.UserCreatedV1{…}), and have the store publish it together with what it
 // tells of, as its method Create does.
 const (
-	UserCreatedV1Type = "user.created.v1"
+	OrderCancelledV1Type = "order.cancelled.v1"
+	OrderCompletedV1Type = "order.completed.v1"
+	UserCreatedV1Type    = "user.created.v1"
 )
+
+// OrderCancelledV1 is the payload of order.cancelled.v1. An order will not be fulfilled. What was reserved or charged for it is given back. Key: the order's id.
+type OrderCancelledV1 struct {
+	ID          string                `json:"id"`
+	CustomerID  string                `json:"customerId"`
+	Total       OrderCancelledV1Total `json:"total"`
+	Reason      string                `json:"reason"`
+	CancelledAt time.Time             `json:"cancelledAt"`
+}
+
+// OrderCancelledV1Total is a part of order.cancelled.v1.
+type OrderCancelledV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// OrderCompletedV1 is the payload of order.completed.v1. An order is paid and its stock is there. Key: the order's id.
+type OrderCompletedV1 struct {
+	ID              string                      `json:"id"`
+	CustomerID      string                      `json:"customerId"`
+	Items           []OrderCompletedV1ItemsItem `json:"items"`
+	Total           OrderCompletedV1Total       `json:"total"`
+	ShippingAddress *string                     `json:"shippingAddress,omitempty"`
+	CompletedAt     time.Time                   `json:"completedAt"`
+}
+
+// OrderCompletedV1ItemsItem is a part of order.completed.v1.
+type OrderCompletedV1ItemsItem struct {
+	ProductID string `json:"productId"`
+	Quantity  int64  `json:"quantity"`
+}
+
+// OrderCompletedV1Total is a part of order.completed.v1.
+type OrderCompletedV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
 
 // UserCreatedV1 is the payload of user.created.v1. A user was registered. Key: the user's id.
 type UserCreatedV1 struct {

@@ -73,7 +73,7 @@ type Orders interface {
 // Users is the users service. A call takes at most 3s, and a failed one fails the request.
 type Users interface {
 	// POST /v1/users
-	CreateUserWithResponse(ctx context.Context, body usersapi.CreateUserJSONRequestBody, reqEditors ...usersapi.RequestEditorFn) (*usersapi.CreateUserResponse, error)
+	CreateUserWithResponse(ctx context.Context, params *usersapi.CreateUserParams, body usersapi.CreateUserJSONRequestBody, reqEditors ...usersapi.RequestEditorFn) (*usersapi.CreateUserResponse, error)
 	// GET /v1/users/{id}
 	GetUserWithResponse(ctx context.Context, id string, reqEditors ...usersapi.RequestEditorFn) (*usersapi.GetUserResponse, error)
 }

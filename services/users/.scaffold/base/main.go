@@ -6,6 +6,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis"
 	"github.com/trellis-mesh/trellis/services/users/api"
+	"github.com/trellis-mesh/trellis/services/users/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/users/internal/http"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
 )
@@ -22,5 +23,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	}
 	users := store.New(deps.database, deps.outbox)
 	api.Register(s.Router(), http.New(http.Deps{Store: users}))
+	subscribe(s, consumer.New(deps.inbox, s.Log()))
 	return nil
 }

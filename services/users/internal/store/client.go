@@ -20,7 +20,7 @@ type Client struct {
 
 // PutClient keeps a client as it is now.
 func (s *Store) PutClient(ctx context.Context, client Client) error {
-	_, err := s.db.NewInsert().Model(&client).On("CONFLICT (id) DO UPDATE").
+	_, err := s.Own.NewInsert().Model(&client).On("CONFLICT (id) DO UPDATE").
 		Set("secret_hash = EXCLUDED.secret_hash").Set("scopes = EXCLUDED.scopes").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("keep client: %w", err)
@@ -30,5 +30,5 @@ func (s *Store) PutClient(ctx context.Context, client Client) error {
 
 // Client gives the client of an id, or ErrNotFound.
 func (s *Store) Client(ctx context.Context, id string) (Client, error) {
-	return one[Client](ctx, s, "client", "id = ?", id)
+	return one[Client](ctx, s.Own, "client", "id = ?", id)
 }

@@ -1,0 +1,22 @@
+//go:build real
+
+package summary
+
+import (
+	"testing"
+
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/test/real"
+)
+
+func TestPostgresConforms(t *testing.T) {
+	conformance(t, func(t *testing.T) *database.DB {
+		t.Helper()
+		db, err := database.Open(t.Context(), real.Postgres(t), database.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	})
+}

@@ -1,0 +1,2 @@
+DROP TRIGGER claim_email ON "users";
+DROP FUNCTION claim_email();

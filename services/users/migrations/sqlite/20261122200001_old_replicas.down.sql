@@ -1,0 +1,2 @@
+DROP TRIGGER claim_email;
+DROP TRIGGER refuse_email;
