@@ -341,6 +341,16 @@ func TestACalleeThatIsAwayIsAProblem(t *testing.T) {
 			t.Errorf("the client takes %d bytes for the whole", len(got.body))
 		}
 	})
+	t.Run("breaks off in the middle, of a length that nobody knows", func(t *testing.T) {
+		g := newGateway(t)
+		g.callees["users"].answers(func(w http.ResponseWriter, _ *http.Request) {
+			says(http.StatusOK, plain, strings.Repeat("x", 500_000))(w, nil)
+			panic(http.ErrAbortHandler)
+		})
+		if got, err := g.try(t.Context(), "GET", "/api/users/ada", ""); err == nil {
+			t.Errorf("the client takes %d bytes for the whole", len(got.body))
+		}
+	})
 	t.Run("headers without an end", func(t *testing.T) {
 		g := newGateway(t)
 		g.callees["users"].answers(func(w http.ResponseWriter, _ *http.Request) {

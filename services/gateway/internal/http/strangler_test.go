@@ -243,16 +243,25 @@ func TestPagesGoOnWhereTheLastOneEnded(t *testing.T) {
 			}
 		}
 	}
-	// A cursor may be one that no product has any more, and a page may begin behind the last.
+	// A cursor may be in the middle of the monolith's page, be one that no product has any more, or stand behind the last.
 	g.flipped(t, "{value: legacy}", "legacy")
-	for after, first := range map[string]string{"a": "p00", "p04x": "p05", "p22": "", "z": ""} {
+	for after, ids := range map[string][]string{
+		"a": want[:5], "p02": want[3:8], "p04": want[5:10], "p04x": want[5:10], "p17": want[18:], "p19": want[20:], "p22": {}, "z": {},
+	} {
 		var page catalogapi.ProductPage
 		got := g.send(t, "GET", "/api/products?limit=5&after="+after, "")
 		if err := json.Unmarshal([]byte(got.body), &page); err != nil {
 			t.Fatal(err)
 		}
-		if first == "" && (len(page.Items) > 0 || page.Next != nil || !strings.Contains(got.body, `"items":[]`)) || first != "" && page.Items[0].ID != first {
-			t.Errorf("after %s comes %s, want %s", after, got.body, first)
+		found := []string{}
+		for _, p := range page.Items {
+			found = append(found, p.ID)
+		}
+		if diff := cmp.Diff(ids, found); diff != "" || page.Items == nil {
+			t.Errorf("after %s: %s\n%s", after, diff, got.body)
+		}
+		if last := len(ids) == 0 || ids[len(ids)-1] == want[len(want)-1]; (page.Next == nil) != last {
+			t.Errorf("after %s: next is %v", after, page.Next)
 		}
 	}
 }
