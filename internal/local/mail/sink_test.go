@@ -18,8 +18,11 @@ func start(t *testing.T, keep int) (sink *mail.Sink, addr string, told chan mail
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- sink.Serve(l) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = sink.Serve(l) // ends when it is closed
+	}()
 	t.Cleanup(func() {
 		_ = sink.Close()
 		_ = l.Close()

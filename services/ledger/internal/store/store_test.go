@@ -173,7 +173,7 @@ func (f fixture) statementOf(t *testing.T, id string) (lines []string) {
 
 func (f fixture) balanceOf(t *testing.T, id string) string {
 	t.Helper()
-	balances, err := f.Store.Balances(t.Context(), "", 1000)
+	balances, err := f.Balances(t.Context(), "", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -451,7 +451,7 @@ func lists(t *testing.T, f fixture) {
 		f.opens(t, id, "12.50")
 	}
 	f.catchUp(t)
-	balances, err := f.Store.Balances(t.Context(), "1", 2)
+	balances, err := f.Balances(t.Context(), "1", 2)
 	if err != nil {
 		t.Fatal(err)
 	}
