@@ -31,6 +31,7 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 		c.ingress(s)
 		c.mesh(s)
 		c.events(s)
+		c.expectations(s)
 	}
 	c.cycles()
 	c.namespace()
@@ -42,7 +43,8 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 	return problems
 }
 
-// Contracts proves that every contract is valid OpenAPI 3.0. It costs about a millisecond a contract.
+// Contracts proves that every contract is valid OpenAPI 3.0, and that contracts and events are what their consumers expect. It costs about
+// a millisecond a contract.
 func Contracts(m *spec.Model) spec.Problems {
 	found := make([]spec.Problems, len(m.Services))
 	m.Each(func(i int, s *spec.Service) {
@@ -53,6 +55,9 @@ func Contracts(m *spec.Model) spec.Problems {
 	var problems spec.Problems
 	for _, p := range found {
 		problems = append(problems, p...)
+	}
+	if len(problems) == 0 {
+		problems = breaches(m)
 	}
 	problems.Sort()
 	return problems

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/trellis-mesh/trellis/chassis/expect"
 )
 
 // Where the declarations lie, relative to the platform's root.
@@ -18,10 +20,12 @@ const (
 	ServicesDir = "services"
 	ServiceFile = "service.yaml"
 	EventsDir   = "contracts/events"
+	// ExpectationsDir is below a service's folder.
+	ExpectationsDir = "contracts"
 )
 
-// Load reads the platform whose root is fsys: platform.yaml, go.mod, services/*/service.yaml, their contracts and
-// contracts/events/*.json. The error is of type Problems and tells everything that is wrong in every file; the model then
+// Load reads the platform whose root is fsys: platform.yaml, go.mod, services/*/service.yaml, their contracts and what they expect of
+// each other, and contracts/events/*.json. The error is of type Problems and tells everything that is wrong in every file; the model then
 // holds what could be read and is good for nothing but messages.
 func Load(fsys fs.FS) (*Model, error) {
 	m := &Model{Events: map[string]*Event{}}
@@ -142,7 +146,40 @@ func loadService(fsys fs.FS, dir string) (*Service, Problems) {
 	if s.Contract, problems = parseContract(contract, raw); len(problems) > 0 {
 		return nil, problems
 	}
+	if s.Expectations, problems = loadExpectations(fsys, path.Join(dir, ExpectationsDir)); len(problems) > 0 {
+		return nil, problems
+	}
 	return s, nil
+}
+
+// loadExpectations reads what a service expects of others: <provider>.yaml each.
+func loadExpectations(fsys fs.FS, dir string) ([]*expect.File, Problems) {
+	l := &loading{fsys: fsys}
+	var all []*expect.File
+	for _, e := range l.files(dir) {
+		if e.IsDir() || path.Ext(e.Name()) != ".yaml" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		file := path.Join(dir, e.Name())
+		raw, problems := read(fsys, file, Position{file, 1, 1}, "")
+		if len(problems) == 0 {
+			if problem := unreadable(file, raw, maxDeclaration); problem != nil {
+				problems = Problems{*problem}
+			}
+		}
+		l.problems = append(l.problems, problems...)
+		if len(problems) > 0 {
+			continue
+		}
+		parsed, err := expect.Parse(file, raw)
+		var faults expect.Faults
+		errors.As(err, &faults)
+		for _, f := range faults {
+			l.problems.Add(Position{file, f.Line, f.Column}, "write them as in operations: {getProduct: [{path: {id: tea}, status: 200, reads: {id: string}}]}", "%s", f.Message)
+		}
+		all = append(all, parsed)
+	}
+	return all, l.problems
 }
 
 func (l *loading) events(m *Model) {

@@ -3,6 +3,8 @@ package spec
 import (
 	"sync"
 	"time"
+
+	"github.com/trellis-mesh/trellis/chassis/expect"
 )
 
 // The tags of the fields below are the whole of the rules for one field: the decoder and the JSON Schemas are both made
@@ -126,6 +128,8 @@ type Service struct {
 	Dir string `yaml:"-"`
 	// Contract is the OpenAPI document at HTTP.Contract. ParseService leaves it nil, Load never does.
 	Contract *Contract `yaml:"-"`
+	// Expectations are what the service expects of others, one file each, by name. ParseService leaves them out.
+	Expectations []*expect.File `yaml:"-"`
 	// Positions gives the line and column of a field by its path, such as "calls.inventory.timeout" or "ingress[0]"; see At.
 	Positions map[string]Position `yaml:"-"`
 }
