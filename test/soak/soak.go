@@ -24,3 +24,6 @@ func Rounds(t testing.TB, everyday int) int {
 	}
 	return n
 }
+
+// On reports whether tests are to take long, and much room.
+func On() bool { return os.Getenv(Variable) != "" }

@@ -33,7 +33,7 @@ var (
 const (
 	// A chunk ends with so many rows, or so many bytes of the file, whichever comes first.
 	chunkRows  = 500
-	chunkBytes = 256 << 10
+	chunkBytes = 128 << 10
 	// keeping is how long keeping a chunk may take, even when nobody waits for it any more.
 	keeping = 10 * time.Second
 )
