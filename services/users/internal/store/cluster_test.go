@@ -39,6 +39,7 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"a registration that broke off is settled":      settles,
 		"one that gives up again and again is settled":  settlesAgain,
 		"a registration that was given up keeps nobody": givesUp,
+		"of two who take an address over one gets it":   takesOver,
 		"one who is being registered is waited for":     waits,
 		"a repeated request has one user":               repeats,
 		"a user from before is found and moved":         movesIn,
@@ -362,6 +363,24 @@ func givesUp(t *testing.T, c *cluster, sharding string) {
 	}
 	if _, err := slow.Create(t.Context(), ada("slow", "Ada", "US")); !errors.Is(err, ErrPending) {
 		t.Errorf("error %v, want %v", err, ErrPending)
+	}
+	c.sole(t, s, "quick")
+}
+
+func takesOver(t *testing.T, c *cluster, sharding string) {
+	s := c.replica(t, sharding)
+	if _, err := crashAt(s, "claimed").Create(t.Context(), ada("dead", "Ada", "US")); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	second := impatient(s)
+	second.step = func(at string) error {
+		if at == "voided" {
+			create(t, impatient(s), ada("quick", "Zoe", "ASIA"))
+		}
+		return nil
+	}
+	if _, err := second.Create(t.Context(), ada("slow", "Ida", "EU")); !errors.Is(err, ErrTaken) {
+		t.Errorf("error %v, want %v", err, ErrTaken)
 	}
 	c.sole(t, s, "quick")
 }

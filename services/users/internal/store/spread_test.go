@@ -48,7 +48,7 @@ var syllables = strings.Fields("ab be co du el fi go ha in jo ke li ma no or pe 
 
 // someone is a user of any name and region, the same for the same number.
 func someone(i int) User {
-	random := rand.New(rand.NewPCG(uint64(i), 22)) //nolint:gosec // nothing secret
+	random := rand.New(rand.NewPCG(uint64(i), 22))
 	var name strings.Builder
 	for range 3 {
 		name.WriteString(syllables[random.IntN(len(syllables))])
@@ -206,8 +206,8 @@ func (f *traffic) run(group *sync.WaitGroup) {
 	}
 	const writers = 3
 	for w := range writers {
-		until(func(n int) { f.write(w + writers*rand.IntN(len(f.users)/writers)) }) //nolint:gosec // nothing secret
-		until(func(n int) { f.read(rand.IntN(len(f.users))) })                      //nolint:gosec // nothing secret
+		until(func(n int) { f.write(w + writers*rand.IntN(len(f.users)/writers)) })
+		until(func(n int) { f.read(rand.IntN(len(f.users))) })
 	}
 	until(f.create)
 	until(f.scan)
