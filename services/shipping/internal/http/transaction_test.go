@@ -2,6 +2,7 @@ package http
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/services/shipping/api"
@@ -76,4 +77,9 @@ func TestTheEndOfAnOrderMayComeBeforeTheSecondPhase(t *testing.T) {
 			t.Errorf("%s, then %s: %v, want %v", m, test.phase, got, test.want)
 		}
 	}
+}
+
+func TestTransactionsNameThatCannotBeKeptIsTheClientsFault(t *testing.T) {
+	l := newLab(t)
+	refused(t, l, "PUT", "/v1/transactions/"+strings.Repeat("%C3%A9", 64)+"/abort", "", http.StatusBadRequest, "invalid_parameters")
 }

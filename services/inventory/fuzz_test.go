@@ -1,0 +1,12 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/trellis-mesh/trellis/chassis/contractfuzz"
+)
+
+// FuzzRequests looks for requests that the service cannot bear.
+func FuzzRequests(f *testing.F) {
+	contractfuzz.Run(f, contractfuzz.Service{Spec: spec, Wire: wire})
+}
