@@ -19,7 +19,7 @@ FUZZTIME ?= 30s
 ROUNDS   ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test verify mesh-proof mesh-bench kind-up kind-down kind-status kind-logs kind-e2e dashboards lint bench soak fmt generate tools clean race-note
+.PHONY: help demo up test mutants verify mesh-proof mesh-bench kind-up kind-down kind-status kind-logs kind-e2e dashboards lint bench soak fmt generate tools clean race-note
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,7 +76,7 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 bench: ## measure every promise that has a number, against bare Gin, go-zero and Kratos (ARGS=-json …)
 	cd bench && $(GO) run . $(ARGS)
 
-soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, faults seeded in the mesh, benchmarks
+soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz target for FUZZTIME=30s, mutants, faults seeded in the mesh, benchmarks
 	TRELLIS_ROUNDS=$(ROUNDS) $(GO) test $(RACE) -tags real -timeout 120m -count 1 ./...
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
@@ -84,9 +84,13 @@ soak: race-note ## what takes long: crash tests with ROUNDS=50, every fuzz targe
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+	$(GO) run ./test/mutants
 	cd mesh/proof && $(GO) test -count 1 -timeout 60m -run TestSeededFaults -faults
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(MAKE) bench
+
+mutants: ## break the platform in one small way after the other, and see that a test notices each (ARGS="--run saga")
+	$(GO) run ./test/mutants $(ARGS)
 
 fmt: ## format the code
 	@set -e; for module in $(MODULES); do (cd $$module && $(LINT) fmt ./...); done
