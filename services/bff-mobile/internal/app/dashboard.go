@@ -13,7 +13,10 @@ import (
 const Latest = 5
 
 // User is whose dashboard it is.
-type User struct{ Name string }
+type User struct {
+	Name   string
+	Avatar string // where the picture is; empty for none
+}
 
 // Order is an order as a small screen shows it: without what is in it.
 type Order struct {

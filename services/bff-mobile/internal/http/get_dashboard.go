@@ -38,6 +38,9 @@ func present(d app.Dashboard) api.Dashboard {
 	}
 	if d.User != nil {
 		out.User = &api.User{Name: d.User.Name}
+		if d.User.Avatar != "" {
+			out.User.Avatar = &d.User.Avatar
+		}
 	}
 	if len(d.Missing) > 0 {
 		out.Degraded = &d.Missing

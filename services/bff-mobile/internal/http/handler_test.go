@@ -27,7 +27,7 @@ import (
 
 // ada answers for users, and ordered for orders, with three orders.
 func ada(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, `{"id": "`+strings.TrimPrefix(r.URL.Path, "/v1/users/")+`", "name": "Ada", "email": "ada@example.com", "createdAt": "2026-01-02T03:04:05Z"}`)
+	answer(w, http.StatusOK, `{"id": "`+strings.TrimPrefix(r.URL.Path, "/v1/users/")+`", "name": "Ada", "email": "ada@example.com", "avatar": "https://img.example/ada", "region": "EU", "createdAt": "2026-01-02T03:04:05Z"}`)
 }
 
 func ordered(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +116,7 @@ func TestSmallScreensGetWhatTheyShowAndNoMore(t *testing.T) {
 	order := func(id string) any {
 		return map[string]any{"id": id, "status": "completed", "total": map[string]any{"amount": "1.50", "currency": "EUR"}, "createdAt": "2026-01-02T03:04:05Z"}
 	}
-	want := map[string]any{"user": map[string]any{"name": "Ada"}, "orders": []any{order("o0"), order("o1"), order("o2")}}
+	want := map[string]any{"user": map[string]any{"name": "Ada", "avatar": "https://img.example/ada"}, "orders": []any{order("o0"), order("o1"), order("o2")}}
 	if diff := cmp.Diff(want, got); diff != "" || status != http.StatusOK {
 		t.Error(status, diff)
 	}

@@ -30,7 +30,11 @@ func (s *Shop) User(ctx context.Context, id string) (app.User, error) {
 	if answer.JSON200 == nil {
 		return app.User{}, compose.Refused("users", answer.StatusCode(), answer.Body)
 	}
-	return app.User{Name: answer.JSON200.Name}, nil
+	found := app.User{Name: answer.JSON200.Name}
+	if answer.JSON200.Avatar != nil {
+		found.Avatar = *answer.JSON200.Avatar
+	}
+	return found, nil
 }
 
 // Orders asks orders for the latest ones of a customer.

@@ -39,7 +39,10 @@ func (i *Item) Show(p Product) { i.SKU, i.Name, i.Degraded = p.SKU, p.Name, fals
 type Product struct{ ID, SKU, Name string }
 
 // Customer is who uses the shop.
-type Customer struct{ ID, Name, Email string }
+type Customer struct {
+	ID, Name, Email string
+	Avatar          string // where the picture is; empty for none
+}
 
 // Payment is what was paid for an order.
 type Payment struct {

@@ -68,7 +68,7 @@ func read(t *testing.T, text string) (value map[string]any) {
 	return value
 }
 
-const adaShown = `{"id": "ada", "name": "Ada", "email": "ada@example.com"}`
+const adaShown = `{"id": "ada", "name": "Ada", "email": "ada@example.com", "avatar": "https://img.example/ada"}`
 
 func euros(amount string) string { return `{"amount": "` + amount + `", "currency": "EUR"}` }
 

@@ -25,7 +25,7 @@ func presentUser(c *domain.Customer) *api.User {
 	if c == nil {
 		return nil
 	}
-	return &api.User{ID: c.ID, Name: c.Name, Email: c.Email}
+	return &api.User{ID: c.ID, Name: c.Name, Email: c.Email, Avatar: given(c.Avatar)}
 }
 
 func presentOrders(orders []domain.Order) []api.Order {

@@ -33,7 +33,11 @@ func (s *Shop) Customer(ctx context.Context, id string) (domain.Customer, error)
 	if answer.JSON200 == nil {
 		return domain.Customer{}, compose.Refused("users", answer.StatusCode(), answer.Body)
 	}
-	return domain.Customer{ID: answer.JSON200.ID, Name: answer.JSON200.Name, Email: answer.JSON200.Email}, nil
+	found := domain.Customer{ID: answer.JSON200.ID, Name: answer.JSON200.Name, Email: answer.JSON200.Email}
+	if answer.JSON200.Avatar != nil {
+		found.Avatar = *answer.JSON200.Avatar
+	}
+	return found, nil
 }
 
 // Orders asks orders for the latest ones of a customer.

@@ -73,7 +73,7 @@ func Hung(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func (s *Shop) users(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimPrefix(r.URL.Path, "/v1/users/")
-	Answer(w, http.StatusOK, fmt.Sprintf(`{"id": %q, "name": "Ada", "email": "ada@example.com", "createdAt": "2026-01-02T03:04:05Z"}`, id))
+	Answer(w, http.StatusOK, fmt.Sprintf(`{"id": %q, "name": "Ada", "email": "ada@example.com", "avatar": "https://img.example/ada", "region": "EU", "createdAt": "2026-01-02T03:04:05Z"}`, id))
 }
 
 func (s *Shop) orders(w http.ResponseWriter, r *http.Request) {
