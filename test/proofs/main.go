@@ -78,16 +78,17 @@ func run(args []string, stdout, stderr io.Writer) (int, error) {
 }
 
 // split gives the go test before -- and the one after it, each ready to be run.
-func split(args []string) (commands [][]string, err error) {
-	first, second := args, []string(nil)
+func split(args []string) ([][]string, error) {
+	var commands [][]string
 	if at := slices.Index(args, then); at >= 0 {
-		first = args[:at]
-		if second, err = brought(os.DirFS("."), args[at+1:]); err != nil {
+		tagged, err := brought(os.DirFS("."), args[at+1:])
+		if err != nil {
 			return nil, err
 		}
-		commands = append(commands, second)
+		commands = [][]string{args[:at], tagged}
+	} else {
+		commands = [][]string{args}
 	}
-	commands = slices.Insert(commands, 0, first)
 	for i, command := range commands {
 		at := slices.Index(command, "test")
 		if at < 1 {
