@@ -17,6 +17,9 @@ var ErrNotFound = errors.New("there is no such saga")
 // ErrNotParked is what Resume and Skip give for a saga that is not Parked.
 var ErrNotParked = errors.New("the saga is not parked")
 
+// ErrNotSkippable is what Skip gives for a saga that is parked where nothing can be passed over.
+var ErrNotSkippable = errors.New("it cannot be skipped")
+
 // Instance is one saga.
 type Instance[S any] struct {
 	ID         string
@@ -59,7 +62,18 @@ func (s *Saga[S]) Get(ctx context.Context, id string) (Instance[S], error) {
 
 // List gives the sagas in a state, oldest first, at most limit; 0 gives all.
 func (s *Saga[S]) List(ctx context.Context, state State, limit int) ([]Instance[S], error) {
-	var rows []row
+	rows, err := s.rows(ctx, state, limit)
+	if err != nil {
+		return nil, err
+	}
+	instances := make([]Instance[S], len(rows))
+	for i, r := range rows {
+		instances[i] = instanceOf[S](r)
+	}
+	return instances, nil
+}
+
+func (s *Saga[S]) rows(ctx context.Context, state State, limit int) (rows []row, err error) {
 	query := s.db.NewSelect().Model(&rows).Where("name = ?", s.def.Name).Where("state = ?", state).OrderExpr("created_at, id")
 	if limit > 0 {
 		query.Limit(int64(limit))
@@ -67,11 +81,7 @@ func (s *Saga[S]) List(ctx context.Context, state State, limit int) ([]Instance[
 	if err := query.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list sagas %s: %w", s.def.Name, err)
 	}
-	instances := make([]Instance[S], len(rows))
-	for i, r := range rows {
-		instances[i] = instanceOf[S](r)
-	}
-	return instances, nil
+	return rows, nil
 }
 
 func instanceOf[S any](r row) Instance[S] {
@@ -101,9 +111,9 @@ func (s *Saga[S]) Skip(ctx context.Context, id string) error {
 	err := s.unpark(ctx, id, func(r *row) error {
 		switch {
 		case r.Step == "":
-			return errors.New("all its steps are over and what fails is Done: mend that and resume the saga")
+			return fmt.Errorf("%w: all its steps are over and what fails is Done: mend that and resume the saga", ErrNotSkippable)
 		case r.State == Running && s.def.find(r.Step) < 0:
-			return fmt.Errorf("nobody knows what comes after step %s: %w", r.Step, errUnknown)
+			return fmt.Errorf("%w: nobody knows what comes after step %s: %w", ErrNotSkippable, r.Step, errUnknown)
 		}
 		s.advance(r)
 		return nil

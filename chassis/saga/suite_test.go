@@ -50,6 +50,8 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"a compensation that fails is parked and resumed":            parkedAndResumed,
 		"what a person did by hand is skipped":                       parkedAndSkipped,
 		"only what is parked is resumed":                             resumeOthers,
+		"a person sees what is parked and lets it go on":             seenAndReleased,
+		"the end of a saga is not skipped":                           endIsNotSkipped,
 		"Done that fails undoes the end and is tried again":          doneFails,
 		"Done that goes on failing is parked, and resumed":           doneParked,
 		"a step that the definition lost is parked until it is back": lostStep,

@@ -66,7 +66,7 @@ var spec = chassis.Spec{
 			Degrade:     true,
 		},
 	},
-	Publishes: []string{api.OrderCreatedV1Type, api.OrderCompletedV1Type, api.OrderCancelledV1Type},
+	Publishes: []string{api.OrderCreatedV1Type, api.OrderCompletedV1Type, api.OrderCancelledV1Type, api.OrderPaidV1Type},
 	Consumes:  []string{api.UserCreatedV1Type, api.InventoryReservationFailedV1Type, api.PaymentProcessedV1Type, api.PaymentFailedV1Type},
 }
 

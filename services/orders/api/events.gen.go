@@ -13,6 +13,7 @@ const (
 	OrderCancelledV1Type             = "order.cancelled.v1"
 	OrderCompletedV1Type             = "order.completed.v1"
 	OrderCreatedV1Type               = "order.created.v1"
+	OrderPaidV1Type                  = "order.paid.v1"
 	PaymentFailedV1Type              = "payment.failed.v1"
 	PaymentProcessedV1Type           = "payment.processed.v1"
 	UserCreatedV1Type                = "user.created.v1"
@@ -89,6 +90,21 @@ type OrderCreatedV1ItemsItemUnitPrice struct {
 
 // OrderCreatedV1Total is a part of order.created.v1.
 type OrderCreatedV1Total struct {
+	Amount   string `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+// OrderPaidV1 is the payload of order.paid.v1. The invoice of a completed order was paid. Key: the order's id.
+type OrderPaidV1 struct {
+	ID            string           `json:"id"`
+	CustomerID    string           `json:"customerId"`
+	Total         OrderPaidV1Total `json:"total"`
+	PaymentMethod string           `json:"paymentMethod"`
+	PaidAt        time.Time        `json:"paidAt"`
+}
+
+// OrderPaidV1Total is a part of order.paid.v1.
+type OrderPaidV1Total struct {
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
 }

@@ -8,6 +8,8 @@
 //
 // Whichever it is, it begins in the transaction that keeps the order, and ends in the one that settles it and tells of that. So no
 // order waits for ever for a process that died, and nobody is told what did not happen.
+//
+// The invoice of a completed order is paid by a saga of its own, see Pay.
 package app
 
 import (
@@ -24,7 +26,6 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/chassis/saga"
 	"github.com/trellis-mesh/trellis/chassis/twophase"
-	"github.com/trellis-mesh/trellis/services/orders/internal/announce"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 )
@@ -44,9 +45,12 @@ type Deps struct {
 	Outbox   *outbox.Outbox
 	Flags    Flags
 	Partners Partners
+	Till     Till
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil: no metrics
 	Lease    time.Duration         // after which another process goes on with the order of one that died; default 30s
+	Patience saga.Retry            // how long a partner that is away is waited for; default about 40s, see patient
+	Wait     time.Duration         // how long Pay waits for the outcome; default 3s
 }
 
 // Orders takes orders and brings them to their end.
@@ -55,6 +59,7 @@ type Orders struct {
 
 	store       *store.Store
 	saga        *saga.Saga[progress]
+	payment     *saga.Saga[payment]
 	coordinator *twophase.Coordinator[progress]
 	metrics     metrics
 	now         func() time.Time
@@ -65,22 +70,34 @@ func New(deps Deps) (*Orders, error) {
 	if deps.Registry == nil {
 		deps.Registry = prometheus.NewRegistry()
 	}
+	if deps.Patience == (saga.Retry{}) {
+		deps.Patience = patient
+	}
+	if deps.Wait == 0 {
+		deps.Wait = 3 * time.Second
+	}
 	o := &Orders{Deps: deps, store: store.New(deps.Database, deps.Outbox), now: now}
 	var err error
 	if o.metrics, err = newMetrics(deps.Registry); err != nil {
 		return nil, fmt.Errorf("metrics of orders: %w", err)
 	}
-	o.saga, err = saga.New(deps.Database, o.orchestration(), saga.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry})
-	if err != nil {
+	opt := saga.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry}
+	if o.saga, err = saga.New(deps.Database, o.orchestration(), opt); err != nil {
 		return nil, err
 	}
-	opt := twophase.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry}
-	o.coordinator, err = twophase.New(deps.Database, coordinator, o.participants(), o.decided, opt)
+	if o.payment, err = saga.New(deps.Database, o.sequence(), opt); err != nil {
+		return nil, err
+	}
+	phases := twophase.Options{Lease: deps.Lease, Log: deps.Log, Registry: deps.Registry}
+	o.coordinator, err = twophase.New(deps.Database, coordinator, o.participants(), o.decided, phases)
 	if err != nil {
 		return nil, err
 	}
 	return o, nil
 }
+
+// Sagas are where a person sees those that are parked.
+func (o *Orders) Sagas() []saga.Desk { return []saga.Desk{o.saga, o.payment} }
 
 // now is the time as a database keeps it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -89,7 +106,9 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func (o *Orders) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.saga.Run(ctx) })
+	group.Go(func() error { return o.payment.Run(ctx) })
 	group.Go(func() error { return o.coordinator.Run(ctx) })
+	group.Go(func() error { return o.countDrafts(ctx) })
 	return group.Wait()
 }
 
@@ -98,26 +117,8 @@ type progress struct {
 	OrderID string
 }
 
-// Place keeps an order, with the event that announces it, what fulfils it, and what also writes, which gets the order as it is kept:
-// all of it or nothing.
-func (o *Orders) Place(ctx context.Context, order domain.Order, also func(context.Context, bun.Tx, domain.Order) error) error {
-	order.Fulfilment = o.fulfilment(ctx, order.Customer.ID)
-	created, err := announce.Created(order)
-	if err != nil {
-		return err
-	}
-	return o.Database.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := o.store.Create(ctx, order, created); err != nil {
-			return err
-		}
-		if err := o.begin(ctx, tx, order); err != nil {
-			return err
-		}
-		return also(ctx, tx, order)
-	})
-}
-
-func (o *Orders) begin(ctx context.Context, tx bun.Tx, order domain.Order) error {
+// begin begins to fulfil an order that is confirmed, in the transaction in which it is.
+func (o *Orders) begin(ctx context.Context, tx bun.Tx, order domain.Snapshot) error {
 	switch order.Fulfilment {
 	case domain.Orchestration:
 		return o.saga.Start(ctx, tx, order.ID, progress{OrderID: order.ID})

@@ -75,26 +75,31 @@ func (f *fake) answer(call string) error {
 	return left[0]
 }
 
-func (f *fake) Do(context.Context, domain.Order) error { return f.answer("do") }
-func (f *fake) Undo(context.Context, string) error     { return f.answer("undo") }
+func (f *fake) Do(context.Context, domain.Snapshot) error { return f.answer("do") }
+func (f *fake) Undo(context.Context, string) error        { return f.answer("undo") }
 
-func (f *fake) Prepare(context.Context, domain.Order) error { return f.answer("prepare") }
-func (f *fake) Commit(_ context.Context, id string) error   { return f.answer("commit " + id) }
-func (f *fake) Abort(_ context.Context, id string) error    { return f.answer("abort " + id) }
+func (f *fake) Prepare(context.Context, domain.Snapshot) error { return f.answer("prepare") }
+func (f *fake) Commit(_ context.Context, id string) error      { return f.answer("commit " + id) }
+func (f *fake) Abort(_ context.Context, id string) error       { return f.answer("abort " + id) }
 
 // shop is Orders with partners that are fakes.
 type shop struct {
 	*Orders
 
+	till      *till
 	partners  map[string]*fake
 	diary     *diary
 	registry  *prometheus.Registry
 	published func() []event.Event
 }
 
-func newShop(t *testing.T, flag says) *shop {
+func newShop(t *testing.T, flag says, change ...func(*Deps)) *shop {
 	t.Helper()
-	db := databasetest.New(t, migrations.FS)
+	return newShopOn(t, databasetest.New(t, migrations.FS), flag, change...)
+}
+
+func newShopOn(t *testing.T, db *database.DB, flag says, change ...func(*Deps)) *shop {
+	t.Helper()
 	for _, tables := range tablesOfChassis {
 		if err := database.Migrate(t.Context(), db, tables); err != nil {
 			t.Fatal(err)
@@ -105,15 +110,18 @@ func newShop(t *testing.T, flag says) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{partners: map[string]*fake{}, diary: &diary{}, registry: prometheus.NewRegistry()}
+	s := &shop{partners: map[string]*fake{}, till: newTill(), diary: &diary{}, registry: prometheus.NewRegistry()}
 	for _, name := range []string{"inventory", "payments", "shipping"} {
 		s.partners[name] = &fake{name: name, diary: s.diary, answers: map[string][]error{}}
 	}
-	s.Orders, err = New(Deps{
-		Database: db, Outbox: box, Flags: flag, Log: slog.New(slog.DiscardHandler), Registry: s.registry,
-		Partners: Partners{s.partners["inventory"], s.partners["payments"], s.partners["shipping"]},
-	})
-	if err != nil {
+	deps := Deps{
+		Database: db, Outbox: box, Flags: flag, Log: slog.New(slog.DiscardHandler), Registry: s.registry, Till: s.till,
+		Partners: Partners{s.partners["inventory"], s.partners["payments"], s.partners["shipping"]}, Wait: 20 * time.Second,
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	if s.Orders, err = New(deps); err != nil {
 		t.Fatal(err)
 	}
 	s.published = func() []event.Event {
@@ -142,24 +150,28 @@ func (s *shop) run(t *testing.T) {
 	})
 }
 
-func newOrder(t *testing.T, id, customer string) domain.Order {
+// tea is two pieces of it.
+func tea(t *testing.T) domain.Item {
 	t.Helper()
 	price, err := money.New("12.50", "EUR")
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := domain.NewOrder(id, domain.Customer{ID: customer, Name: "Ada"}, []domain.Item{{ProductID: "tea", Name: "Tea", Quantity: 2, UnitPrice: price}},
-		domain.Terms{PaymentMethod: "m1", ShippingAddress: "Main Street 1"}, now())
-	if err != nil {
-		t.Fatal(err)
+	return domain.Item{ProductID: "tea", Name: "Tea", Quantity: 2, UnitPrice: price}
+}
+
+func wish(t *testing.T, id, customer string) Wish {
+	t.Helper()
+	return Wish{
+		ID: id, Customer: domain.Customer{ID: customer, Name: "Ada"}, Items: []domain.Item{tea(t)},
+		Method: "m1", Shipping: domain.Shipping{Address: "Main Street 1"},
 	}
-	return order
 }
 
 // place places an order and gives it as it was shown in the transaction.
-func (s *shop) place(t *testing.T, id, customer string) (placed domain.Order, err error) {
+func (s *shop) place(t *testing.T, id, customer string) (placed domain.Snapshot, err error) {
 	t.Helper()
-	err = s.Place(t.Context(), newOrder(t, id, customer), func(_ context.Context, _ bun.Tx, order domain.Order) error {
+	err = s.Create(t.Context(), wish(t, id, customer), func(_ context.Context, _ bun.Tx, order domain.Snapshot) error {
 		placed = order
 		return nil
 	})
@@ -167,7 +179,7 @@ func (s *shop) place(t *testing.T, id, customer string) (placed domain.Order, er
 }
 
 // settled waits until the order is.
-func (s *shop) settled(t *testing.T, id string) domain.Order {
+func (s *shop) settled(t *testing.T, id string) domain.Snapshot {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		order, err := s.store.Get(t.Context(), id)
@@ -259,7 +271,7 @@ func TestSagaSettlesTheOrder(t *testing.T) {
 }
 
 // wantTold checks that the end of an order was told once, and counted.
-func (s *shop) wantTold(t *testing.T, order domain.Order) {
+func (s *shop) wantTold(t *testing.T, order domain.Snapshot) {
 	t.Helper()
 	end := api.OrderCompletedV1Type
 	if order.Status == domain.Cancelled {
@@ -274,8 +286,10 @@ func (s *shop) wantTold(t *testing.T, order domain.Order) {
 		t.Errorf("told %v, want %v", types, want)
 	}
 	counted := s.metrics.settled.WithLabelValues(string(order.Fulfilment), string(order.Status))
-	if got := testutil.ToFloat64(counted); got != 1 {
-		t.Errorf("counted %v", got)
+	for deadline := time.Now().Add(20 * time.Second); testutil.ToFloat64(counted) != 1; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) { // it is counted right after the commit
+			t.Fatalf("counted %v", testutil.ToFloat64(counted))
+		}
 	}
 }
 
@@ -389,7 +403,7 @@ func TestNothingIsPlacedByHalves(t *testing.T) {
 	if _, err := s.place(t, "2", "ada"); err == nil {
 		t.Error("an order was placed that nothing fulfils")
 	}
-	err := s.Place(t.Context(), newOrder(t, "3", "eve"), func(context.Context, bun.Tx, domain.Order) error { return errors.New("made by the test") })
+	err := s.Create(t.Context(), wish(t, "3", "eve"), func(context.Context, bun.Tx, domain.Snapshot) error { return errors.New("made by the test") })
 	if err == nil {
 		t.Error("an order was placed without what belongs to it")
 	}
@@ -400,5 +414,85 @@ func TestNothingIsPlacedByHalves(t *testing.T) {
 	}
 	if events := s.published(); len(events) != 1 {
 		t.Errorf("it was told of: %v", events)
+	}
+}
+
+// TestDraftIsPlacedWhenItIsConfirmed puts an order together step by step; until it is confirmed nobody hears of it.
+func TestDraftIsPlacedWhenItIsConfirmed(t *testing.T) {
+	s := newShop(t, "orchestration")
+	draft := Wish{ID: "1", Customer: domain.Customer{ID: "ada", Name: "Ada"}, Draft: true}
+	if err := s.Create(t.Context(), draft, nil); err != nil {
+		t.Fatal(err)
+	}
+	change := func(change func(*domain.Order) error) domain.Snapshot {
+		t.Helper()
+		order, err := s.Change(t.Context(), "1", change, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return order
+	}
+	total := change(func(o *domain.Order) error { return o.AddItem(tea(t)) }).Total
+	change(func(o *domain.Order) error { return o.SetPayment(domain.Payment{Method: "m1", Amount: total}) })
+	if _, err := s.Confirm(t.Context(), "1"); !errors.Is(err, domain.ErrNoShipping) {
+		t.Errorf("confirmed without an address: %v", err)
+	}
+	change(func(o *domain.Order) error { return o.SetShipping(domain.Shipping{Address: "Main Street 1"}) })
+	if told := s.published(); len(told) != 0 {
+		t.Errorf("others were told of a draft: %v", told)
+	}
+	if under, err := s.saga.List(t.Context(), saga.Running, 0); err != nil || len(under) != 0 {
+		t.Errorf("a draft is being fulfilled: %v, %v", under, err)
+	}
+	for range 2 { // said again, it changes nothing
+		order, err := s.Confirm(t.Context(), "1")
+		if err != nil || order.Status != domain.Confirmed || order.Fulfilment != domain.Orchestration {
+			t.Fatalf("confirmed %+v, %v", order, err)
+		}
+	}
+	s.run(t)
+	order := s.settled(t, "1")
+	if order.Status != domain.Completed || s.diary.String() != "do:inventory do:payments do:shipping" {
+		t.Errorf("%+v after %s", order, s.diary)
+	}
+	s.wantTold(t, order)
+	if _, err := s.Confirm(t.Context(), "2"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an unknown order: %v", err)
+	}
+}
+
+// TestNothingIsConfirmedByHalves confirms a draft that nothing can fulfil.
+func TestNothingIsConfirmedByHalves(t *testing.T) {
+	s := newShop(t, "orchestration")
+	draft := wish(t, "1", "ada")
+	draft.Draft = true
+	if err := s.Create(t.Context(), draft, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Database.NewRaw(`ALTER TABLE "saga" RENAME TO "gone"`).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Confirm(t.Context(), "1"); err == nil {
+		t.Error("an order was confirmed that nothing fulfils")
+	}
+	if order, err := s.store.Get(t.Context(), "1"); err != nil || order.Status != domain.Drafted || len(s.published()) != 0 {
+		t.Errorf("it is %+v, %v; told %v", order, err, s.published())
+	}
+}
+
+func TestDraftsAreCounted(t *testing.T) {
+	s := newShop(t, "choreography")
+	for _, id := range []string{"1", "2"} {
+		draft := wish(t, id, "ada")
+		draft.Draft = true
+		if err := s.Create(t.Context(), draft, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(t)
+	for deadline := time.Now().Add(20 * time.Second); testutil.ToFloat64(s.metrics.drafts) != 2; <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v drafts are counted", testutil.ToFloat64(s.metrics.drafts))
+		}
 	}
 }

@@ -31,7 +31,7 @@ func (o *Orders) orchestration() saga.Definition[progress] {
 func (o *Orders) step(name string, partner Partner) saga.Step[progress] {
 	return saga.Step[progress]{
 		Name:  name,
-		Retry: patient,
+		Retry: o.Patience,
 		Do: func(ctx context.Context, p *progress) error {
 			order, err := o.store.Get(ctx, p.OrderID)
 			if err != nil {
@@ -54,9 +54,9 @@ func (o *Orders) step(name string, partner Partner) saga.Step[progress] {
 }
 
 // sagaDone settles the order with the end of its saga.
-func (o *Orders) sagaDone(ctx context.Context, tx bun.Tx, id string, _ progress, outcome saga.State) error {
+func (o *Orders) sagaDone(ctx context.Context, _ bun.Tx, id string, _ progress, outcome saga.State) error {
 	if outcome == saga.Completed {
-		return o.Complete(ctx, tx, domain.Orchestration, id)
+		return o.Complete(ctx, domain.Orchestration, id)
 	}
-	return o.Cancel(ctx, tx, domain.Orchestration, id, reason(saga.Cause(ctx)))
+	return o.Cancel(ctx, domain.Orchestration, id, reason(saga.Cause(ctx), unanswered))
 }

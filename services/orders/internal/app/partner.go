@@ -17,12 +17,12 @@ type Partners struct {
 // and has then the effect of one. An error that is a *Refusal says no for good; after any other nobody knows.
 type Partner interface {
 	// Do does the part, or finds it done.
-	Do(ctx context.Context, order domain.Order) error
+	Do(ctx context.Context, order domain.Snapshot) error
 	// Undo makes good what Do did, or is yet to do: a Do that comes after it is refused.
 	Undo(ctx context.Context, orderID string) error
 
 	// Prepare promises the part, so that Commit can do it whatever happens.
-	Prepare(ctx context.Context, order domain.Order) error
+	Prepare(ctx context.Context, order domain.Snapshot) error
 	// Commit does what was promised.
 	Commit(ctx context.Context, orderID string) error
 	// Abort drops what was promised, or is yet to be: a Prepare that comes after it is refused.
@@ -47,9 +47,9 @@ func isRefusal(err error) bool {
 const unanswered = "fulfilment_unavailable"
 
 // reason is what the customer is told of the error that an order is cancelled for: what a partner meant for them, and nothing else.
-func reason(cause string) string {
+func reason(cause, otherwise string) string {
 	if _, told, ok := strings.Cut(cause, refused); ok {
 		return told
 	}
-	return unanswered
+	return otherwise
 }

@@ -69,9 +69,9 @@ func orderOf(txn string) (string, error) {
 }
 
 // decided settles the order with the decision about its transaction.
-func (o *Orders) decided(ctx context.Context, tx bun.Tx, id string, _ progress, decision twophase.Decision) error {
+func (o *Orders) decided(ctx context.Context, _ bun.Tx, id string, _ progress, decision twophase.Decision) error {
 	if decision == twophase.Commit {
-		return o.Complete(ctx, tx, domain.TwoPhase, id)
+		return o.Complete(ctx, domain.TwoPhase, id)
 	}
-	return o.Cancel(ctx, tx, domain.TwoPhase, id, reason(twophase.Cause(ctx)))
+	return o.Cancel(ctx, domain.TwoPhase, id, reason(twophase.Cause(ctx), unanswered))
 }

@@ -4,16 +4,14 @@ package consumer
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
 // Orders settles orders; *app.Orders says what its methods do.
 type Orders interface {
-	Complete(ctx context.Context, tx bun.Tx, by domain.Fulfilment, id string) error
-	Cancel(ctx context.Context, tx bun.Tx, by domain.Fulfilment, id, reason string) error
+	Complete(ctx context.Context, by domain.Fulfilment, id string) error
+	Cancel(ctx context.Context, by domain.Fulfilment, id, reason string) error
 }
 
 // Consumer handles events. Each may be delivered more than once; the inbox makes their effects happen once.

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -44,13 +45,16 @@ func place(t *testing.T, kept *store.Store, fulfilment domain.Fulfilment) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := domain.NewOrder("1", domain.Customer{ID: "c", Name: "Ada"}, []domain.Item{{ProductID: "p", Name: "Tea", Quantity: 2, UnitPrice: price}},
-		domain.Terms{PaymentMethod: "invoice"}, time.Now().UTC())
+	order := domain.Draft("1", domain.Customer{ID: "c", Name: "Ada"}, time.Now().UTC())
+	err = errors.Join(
+		order.AddItem(domain.Item{ProductID: "p", Name: "Tea", Quantity: 2, UnitPrice: price}),
+		order.SetPayment(domain.Payment{Method: domain.Invoice, Amount: order.Snapshot().Total}), order.SetShipping(domain.ShipToCustomer()),
+		order.Confirm(fulfilment, time.Now().UTC()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	order.Fulfilment = fulfilment
-	if err := kept.Create(t.Context(), order); err != nil {
+	if err := kept.Add(t.Context(), domain.Restore(order.Snapshot())); err != nil { // what was told of it was told
 		t.Fatal(err)
 	}
 }

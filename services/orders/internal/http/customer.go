@@ -11,7 +11,7 @@ import (
 )
 
 var unknownCustomer = problem.Invalid("customer_not_found", "There is no such customer.",
-	problem.FieldError{In: "body", Pointer: "/customerId", Detail: "is not known to users"})
+	at("/customerId", "is not known to users"))
 
 // customer asks users for the one who orders. While users is away, what its events told is good enough to take the order.
 func (h *Handler) customer(ctx context.Context, id string) (domain.Customer, error) {

@@ -3,26 +3,27 @@ package http
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// Orders takes orders.
+// Orders takes orders; *app.Orders says what its methods do.
 type Orders interface {
-	// Place keeps an order, together with what also writes, which gets it as it is kept, and begins its fulfilment.
-	Place(ctx context.Context, order domain.Order, also func(ctx context.Context, tx bun.Tx, placed domain.Order) error) error
+	Create(ctx context.Context, wish app.Wish, also app.Also) error
+	Change(ctx context.Context, id string, change func(*domain.Order) error, also app.Also) (domain.Snapshot, error)
+	Confirm(ctx context.Context, id string) (domain.Snapshot, error)
+	Pay(ctx context.Context, id, method string) (domain.Snapshot, error)
 }
 
 // Store has orders and customers. It gives store.ErrNotFound for an id that it does not know.
 type Store interface {
-	Get(ctx context.Context, id string) (domain.Order, error)
-	List(ctx context.Context, customer string, limit int) ([]domain.Order, error)
+	Get(ctx context.Context, id string) (domain.Snapshot, error)
+	List(ctx context.Context, customer string, status domain.Status, limit int) ([]domain.Snapshot, error)
 	Customer(ctx context.Context, id string) (domain.Customer, error)
 }
 
@@ -37,7 +38,6 @@ type Deps struct {
 type Handler struct {
 	Deps
 
-	now   func() time.Time
 	newID func() string
 }
 
@@ -45,14 +45,23 @@ var _ api.StrictServerInterface = (*Handler)(nil)
 
 // New makes a handler.
 func New(deps Deps) *Handler {
-	return &Handler{Deps: deps, now: time.Now, newID: newID}
+	return &Handler{Deps: deps, newID: newID}
 }
 
 // newID gives ids that sort by the time they were made at, which keeps the index of the table compact.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// change changes an order and shows it.
+func (h *Handler) change(ctx context.Context, id string, change func(*domain.Order) error) (api.Order, error) {
+	order, err := h.Orders.Change(ctx, id, change, nil)
+	if err != nil {
+		return api.Order{}, refusal(err)
+	}
+	return present(order)
+}
+
 // present shows an order as the contract has it.
-func present(order domain.Order) (api.Order, error) {
+func present(order domain.Snapshot) (api.Order, error) {
 	answer := api.Order{
 		ID:         order.ID,
 		Customer:   api.Customer(order.Customer),
@@ -63,8 +72,14 @@ func present(order domain.Order) (api.Order, error) {
 		Reason:     optional(order.Reason),
 		Fulfilment: api.OrderFulfilment(order.Fulfilment),
 
-		PaymentMethod:   optional(order.Terms.PaymentMethod),
-		ShippingAddress: optional(order.Terms.ShippingAddress),
+		PaymentMethod:   optional(order.Payment.Method),
+		ShippingAddress: optional(order.Shipping.Address),
+	}
+	if !order.PaidAt.IsZero() {
+		answer.PaidAt = &order.PaidAt
+	}
+	if order.Bill.Status != domain.Unpaid {
+		answer.Bill = &api.Bill{Status: api.BillStatus(order.Bill.Status), PaymentMethod: order.Bill.Method, Reason: optional(order.Bill.Reason)}
 	}
 	for i, item := range order.Items {
 		subtotal, err := item.Subtotal()
@@ -72,14 +87,20 @@ func present(order domain.Order) (api.Order, error) {
 			return api.Order{}, err
 		}
 		answer.Items[i] = api.Item{
-			ProductID: item.ProductID, Name: item.Name, Quantity: item.Quantity,
+			ProductID: item.ProductID, Name: item.Name, Quantity: int(item.Quantity),
 			UnitPrice: presentMoney(item.UnitPrice), Subtotal: presentMoney(subtotal),
 		}
 	}
 	return answer, nil
 }
 
+// noCurrency is the code of ISO 4217 for what is in none: a total of nothing.
+const noCurrency = "XXX"
+
 func presentMoney(m money.Money) api.Money {
+	if m.Currency() == "" {
+		return api.Money{Amount: "0", Currency: noCurrency}
+	}
 	return api.Money{Amount: m.Amount(), Currency: m.Currency()}
 }
 

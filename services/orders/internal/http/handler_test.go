@@ -1,33 +1,42 @@
 package http
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
+	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
+	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
+	"github.com/trellis-mesh/trellis/chassis/idempotency"
+	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/chassis/problem"
+	"github.com/trellis-mesh/trellis/chassis/saga"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
+	"github.com/trellis-mesh/trellis/chassis/twophase"
 	catalogapi "github.com/trellis-mesh/trellis/services/catalog/api"
 	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
+	"github.com/trellis-mesh/trellis/services/orders/migrations"
 	usersapi "github.com/trellis-mesh/trellis/services/users/api"
 )
 
-// serve is the API as the service has it, contract validation included, on what the test gives.
-func serve(t *testing.T, deps Deps) http.Handler {
+// serve is the API as the service has it, contract validation included, on a database of the test's own and what the test gives. Who
+// fulfils orders does not run.
+func serve(t *testing.T, deps Deps) (http.Handler, *app.Orders) {
 	t.Helper()
 	tel, err := telemetry.New(t.Context(), telemetry.Options{Service: "orders", Output: io.Discard})
 	if err != nil {
@@ -37,11 +46,55 @@ func serve(t *testing.T, deps Deps) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
+	orders, kept := newOrders(t)
 	if deps.Orders == nil {
-		deps.Orders = deps.Store.(*fakeStore)
+		deps.Orders = orders
 	}
+	if deps.Store == nil {
+		deps.Store = kept
+	}
+	keys, err := idempotency.New(orders.Database, idempotency.Options{Optional: []string{"createOrder", "addItem"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Router().Use(keys.Middleware)
 	api.Register(server.Router(), New(deps))
-	return server.Handler()
+	return server.Handler(), orders
+}
+
+// says is a flag that has this value.
+type says string
+
+func (s says) String(context.Context, string, string, string) string { return string(s) }
+
+// noTill refuses to take money.
+type noTill struct{}
+
+func (noTill) Charge(context.Context, string, string, domain.Snapshot) error {
+	return &app.Refusal{Reason: "the card was declined"}
+}
+func (noTill) Refund(context.Context, string) error { return nil }
+
+// newOrders are those of the service, and their store, on a database of the test's own.
+func newOrders(t *testing.T) (*app.Orders, *store.Store) {
+	t.Helper()
+	db := databasetest.New(t, migrations.FS)
+	for _, tables := range []fs.FS{outbox.Migrations(), saga.Migrations(), twophase.Migrations(), idempotency.Migrations()} {
+		if err := database.Migrate(t.Context(), db, tables); err != nil {
+			t.Fatal(err)
+		}
+	}
+	box, err := outbox.New(db, &eventtest.Recorder{}, outbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := app.New(app.Deps{
+		Database: db, Outbox: box, Flags: says("orchestration"), Till: noTill{}, Log: slog.New(slog.DiscardHandler), Wait: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return orders, store.New(db, box)
 }
 
 // call sends a request and reads the JSON answer into out, after it has checked the status.
@@ -59,45 +112,12 @@ func call(t *testing.T, h http.Handler, method, path, body string, status int, o
 	}
 }
 
-// fakeStore is Orders and a Store in memory. With err set, keeping and getting fail.
-type fakeStore struct {
-	orders    []domain.Order
-	customers []domain.Customer
-	err       error
-}
-
-func (f *fakeStore) Place(ctx context.Context, order domain.Order, also func(context.Context, bun.Tx, domain.Order) error) error {
-	order.Fulfilment = domain.Orchestration
-	f.orders = append(f.orders, order)
-	return cmp.Or(f.err, also(ctx, bun.Tx{}, order))
-}
-
-func (f *fakeStore) Get(_ context.Context, id string) (domain.Order, error) {
-	for _, order := range f.orders {
-		if order.ID == id {
-			return order, f.err
-		}
-	}
-	return domain.Order{}, cmp.Or(f.err, store.ErrNotFound)
-}
-
-func (f *fakeStore) List(_ context.Context, customer string, limit int) ([]domain.Order, error) {
-	var found []domain.Order
-	for _, order := range slices.Backward(f.orders) {
-		if order.Customer.ID == customer && len(found) < limit {
-			found = append(found, order)
-		}
-	}
-	return found, f.err
-}
-
-func (f *fakeStore) Customer(_ context.Context, id string) (domain.Customer, error) {
-	for _, customer := range f.customers {
-		if customer.ID == id {
-			return customer, nil
-		}
-	}
-	return domain.Customer{}, store.ErrNotFound
+// listed gives the orders of Ada that are placed.
+func listed(t *testing.T, h http.Handler) []api.Order {
+	t.Helper()
+	var got api.OrderList
+	call(t, h, "GET", "/v1/orders?customerId=ada", "", http.StatusOK, &got)
+	return got.Items
 }
 
 // fakeCatalog answers for catalog with the prices that it has, or with a status or an error for all.
@@ -149,7 +169,7 @@ func shop() Clients {
 const teaForTwo = `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 2}, {"productId": "sugar", "quantity": 3}]}`
 
 func TestCreatedOrderCanBeGot(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}, Clients: shop()})
+	h, _ := serve(t, Deps{Clients: shop()})
 	var created, got api.Order
 	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &created)
 	if want := (api.Money{Amount: "27.97", Currency: "EUR"}); created.Total != want {
@@ -168,7 +188,7 @@ func TestCreatedOrderCanBeGot(t *testing.T) {
 }
 
 func TestCreateOrderRefusesWhatTheContractDoesNotAllow(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}, Clients: shop()})
+	h, _ := serve(t, Deps{Clients: shop()})
 	for _, body := range []string{
 		`{}`, `[]`, `{"customerId": "ada", "items": []}`, `{"items": [{"productId": "tea", "quantity": 1}]}`,
 		`{"customerId": "ada", "items": [{"productId": "tea", "quantity": 0}]}`,
@@ -202,20 +222,26 @@ func TestCreateOrderWhenACalleeSaysNo(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			clients, kept := shop(), &fakeStore{customers: test.known}
+			clients := shop()
 			if test.catalog != nil {
 				clients.Catalog = test.catalog
 			}
 			if test.users != nil {
 				clients.Users = test.users
 			}
+			h, orders := serve(t, Deps{Clients: clients})
+			for _, customer := range test.known {
+				if err := store.KeepCustomer(t.Context(), orders.Database, customer); err != nil {
+					t.Fatal(err)
+				}
+			}
 			var answer struct{ Code string }
-			call(t, serve(t, Deps{Store: kept, Clients: clients}), "POST", "/v1/orders", teaForTwo, test.status, &answer)
+			call(t, h, "POST", "/v1/orders", teaForTwo, test.status, &answer)
 			if answer.Code != test.code {
 				t.Errorf("code %q, want %q", answer.Code, test.code)
 			}
-			if placed := test.status == http.StatusCreated; placed != (len(kept.orders) == 1) {
-				t.Errorf("%d orders were kept", len(kept.orders))
+			if placed, kept := test.status == http.StatusCreated, listed(t, h); placed != (len(kept) == 1) {
+				t.Errorf("%d orders were kept", len(kept))
 			}
 		})
 	}
@@ -223,46 +249,219 @@ func TestCreateOrderWhenACalleeSaysNo(t *testing.T) {
 
 func TestCreateOrderInTwoCurrencies(t *testing.T) {
 	var refused problem.Problem
+	h, _ := serve(t, Deps{Clients: shop()})
 	body := `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}, {"productId": "cola", "quantity": 1}]}`
-	call(t, serve(t, Deps{Store: &fakeStore{}, Clients: shop()}), "POST", "/v1/orders", body, http.StatusUnprocessableEntity, &refused)
+	call(t, h, "POST", "/v1/orders", body, http.StatusUnprocessableEntity, &refused)
 	if refused.Code != "currencies_mixed" {
 		t.Errorf("code %q", refused.Code)
 	}
 }
 
-func TestGetOrderOfAnUnknownID(t *testing.T) {
-	var missing problem.Problem
-	call(t, serve(t, Deps{Store: &fakeStore{}}), "GET", "/v1/orders/unknown", "", http.StatusNotFound, &missing)
-	if missing.Code != "order_not_found" {
-		t.Errorf("code %q", missing.Code)
+func TestNothingIsToldOfAFailingStore(t *testing.T) {
+	h, orders := serve(t, Deps{Clients: shop()})
+	if _, err := orders.Database.NewRaw(`ALTER TABLE "orders" RENAME TO "secret"`).Exec(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestGetOrderTellsNothingOfAFailingStore(t *testing.T) {
-	var failed problem.Problem
-	h := serve(t, Deps{Store: &fakeStore{err: errors.New("secret of the store")}})
-	call(t, h, "GET", "/v1/orders/1", "", http.StatusInternalServerError, &failed)
-	if strings.Contains(failed.Detail, "secret") {
-		t.Errorf("detail %q", failed.Detail)
+	for _, r := range []struct{ method, path, body string }{
+		{"GET", "/v1/orders/1", ""}, {"GET", "/v1/orders?customerId=ada", ""}, {"POST", "/v1/orders", teaForTwo},
+		{"DELETE", "/v1/orders/1/items/tea", ""}, {"POST", "/v1/orders/1/confirm", ""}, {"POST", "/v1/orders/1/pay", `{"paymentMethod": "m1"}`},
+	} {
+		var failed problem.Problem
+		call(t, h, r.method, r.path, r.body, http.StatusInternalServerError, &failed)
+		if strings.Contains(failed.Detail, "orders") {
+			t.Errorf("%s %s: detail %q", r.method, r.path, failed.Detail)
+		}
 	}
 }
 
 func TestOrderIsPlacedOnItsTerms(t *testing.T) {
-	kept := &fakeStore{}
-	h := serve(t, Deps{Store: kept, Clients: shop()})
-	var created api.Order
-	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}], "paymentMethod": "m1", "shippingAddress": "Main Street 1"}`,
-		http.StatusCreated, &created)
-	if created.PaymentMethod == nil || *created.PaymentMethod != "m1" || created.ShippingAddress == nil || *created.ShippingAddress != "Main Street 1" {
-		t.Errorf("created %+v", created)
+	h, _ := serve(t, Deps{Clients: shop()})
+	for body, want := range map[string][2]string{
+		`"paymentMethod": "m1", "shippingAddress": "Main Street 1"`: {"m1", "Main Street 1"},
+		`"draft": false`: {"invoice", ""},
+	} {
+		var created api.Order
+		call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}], `+body+`}`, http.StatusCreated, &created)
+		if got := [2]string{*created.PaymentMethod, given(created.ShippingAddress)}; got != want || created.Status != api.Confirmed {
+			t.Errorf("%s: created %+v", body, created)
+		}
 	}
-	if want := (domain.Terms{PaymentMethod: "m1", ShippingAddress: "Main Street 1"}); kept.orders[0].Terms != want {
-		t.Errorf("kept %+v", kept.orders[0].Terms)
+}
+
+func given(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// outcome is an order, or a problem.
+type outcome struct {
+	api.Order
+	Code   string
+	Detail string
+	Errors []problem.FieldError
+}
+
+// UnmarshalJSON bears that the status of a problem is a number.
+func (o *outcome) UnmarshalJSON(text []byte) error {
+	var p problem.Problem
+	if err := json.Unmarshal(text, &p); err == nil && p.Code != "" {
+		o.Code, o.Detail, o.Errors = p.Code, p.Detail, p.Errors
+		return nil
+	}
+	return json.Unmarshal(text, &o.Order)
+}
+
+// TestDraftIsPutTogetherAndConfirmed goes the way of a customer who fills a basket, with what is refused on it.
+func TestDraftIsPutTogetherAndConfirmed(t *testing.T) {
+	h, _ := serve(t, Deps{Clients: shop()})
+	var draft outcome
+	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [], "draft": true}`, http.StatusCreated, &draft)
+	if draft.Status != api.Draft || draft.PaymentMethod != nil || draft.ShippingAddress != nil || draft.Total != (api.Money{Amount: "0", Currency: "XXX"}) {
+		t.Fatalf("draft %+v", draft.Order)
+	}
+	path := "/v1/orders/" + draft.ID
+	for i, step := range []struct {
+		method, path, body string
+		status             int
+		code, total        string
+	}{
+		{"POST", "/confirm", "", 422, "order_incomplete", ""},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "0", "currency": "EUR"}}`, 422, "order_incomplete", ""},
+		{"POST", "/items", `{"productId": "tea", "quantity": 2}`, 200, "", "25.00"},
+		{"POST", "/items", `{"productId": "tea", "quantity": 999}`, 422, "quantity_invalid", ""},
+		{"POST", "/items", `{"productId": "tea", "quantity": 0}`, 422, "invalid_body", ""},
+		{"POST", "/items", `{"productId": "cola", "quantity": 1}`, 422, "currencies_mixed", ""},
+		{"POST", "/items", `{"productId": "coffee", "quantity": 1}`, 422, "product_not_found", ""},
+		{"POST", "/items", `{"productId": "sugar", "quantity": 1}`, 200, "", "25.99"},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "25.00", "currency": "EUR"}}`, 422, "amount_differs", ""},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "25.99", "currency": "USD"}}`, 422, "amount_differs", ""},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "-1", "currency": "EUR"}}`, 422, "amount_invalid", ""},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "25.990", "currency": "EUR"}}`, 200, "", "25.99"},
+		{"DELETE", "/items/sugar", "", 200, "", "25.00"}, // clears the payment
+		{"DELETE", "/items/sugar", "", 404, "item_not_found", ""},
+		{"PUT", "/shipping", `{"address": " "}`, 422, "address_invalid", ""},
+		{"PUT", "/shipping", `{"address": "Main Street 1"}`, 200, "", "25.00"},
+		{"POST", "/confirm", "", 422, "order_incomplete", ""},
+		{"PUT", "/payment", `{"method": "invoice", "amount": {"amount": "25.00", "currency": "EUR"}}`, 200, "", "25.00"},
+		{"POST", "/pay", `{"paymentMethod": "m1"}`, 409, "order_not_payable", ""},
+		{"POST", "/confirm", "", 200, "", "25.00"},
+		{"POST", "/confirm", "", 200, "", "25.00"}, // said again
+		{"POST", "/items", `{"productId": "sugar", "quantity": 1}`, 409, "order_not_draft", ""},
+		{"DELETE", "/items/tea", "", 409, "order_not_draft", ""},
+		{"PUT", "/payment", `{"method": "m1", "amount": {"amount": "25.00", "currency": "EUR"}}`, 409, "order_not_draft", ""},
+		{"PUT", "/shipping", `{"address": "elsewhere"}`, 409, "order_not_draft", ""},
+		{"POST", "/pay", `{"paymentMethod": "m1"}`, 409, "order_not_payable", ""}, // it is not completed yet
+	} {
+		if orders := listed(t, h); i < 20 && len(orders) != 0 {
+			t.Fatalf("step %d: a draft is listed", i)
+		}
+		var got outcome
+		call(t, h, step.method, path+step.path, step.body, step.status, &got)
+		if got.Code != step.code || got.Total.Amount != step.total {
+			t.Errorf("step %d: %s %s: code %q and total %q, want %q and %q; %+v", i, step.method, step.path, got.Code, got.Total.Amount, step.code, step.total, got)
+		}
+	}
+	if orders := listed(t, h); len(orders) != 1 || orders[0].Status != api.Confirmed || given(orders[0].PaymentMethod) != "invoice" {
+		t.Errorf("placed %+v", orders)
+	}
+	var drafts api.OrderList
+	call(t, h, "GET", "/v1/orders?customerId=ada&status=draft", "", http.StatusOK, &drafts)
+	if len(drafts.Items) != 0 {
+		t.Errorf("drafts %+v", drafts.Items)
+	}
+}
+
+func TestWhatADraftLacksIsNamed(t *testing.T) {
+	h, _ := serve(t, Deps{Clients: shop()})
+	var draft, refused outcome
+	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}], "draft": true}`, http.StatusCreated, &draft)
+	call(t, h, "POST", "/v1/orders/"+draft.ID+"/confirm", "", http.StatusUnprocessableEntity, &refused)
+	var fields []string
+	for _, f := range refused.Errors {
+		fields = append(fields, f.Pointer)
+	}
+	if diff := gocmp.Diff([]string{"/paymentMethod", "/shippingAddress"}, fields); diff != "" {
+		t.Error(diff)
+	}
+	for _, path := range []string{"/confirm", "/pay"} {
+		call(t, h, "POST", "/v1/orders/unknown"+path, `{"paymentMethod": "m1"}`, http.StatusNotFound, &refused)
+		if refused.Code != "order_not_found" {
+			t.Errorf("%s of an unknown order: %s", path, refused.Code)
+		}
+	}
+	call(t, h, "GET", "/v1/orders/unknown", "", http.StatusNotFound, &refused)
+}
+
+func TestAnItemIsAddedOnceForAKey(t *testing.T) {
+	h, _ := serve(t, Deps{Clients: shop()})
+	var draft, got outcome
+	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [], "draft": true}`, http.StatusCreated, &draft)
+	for range 2 {
+		r := httptest.NewRequest("POST", "/v1/orders/"+draft.ID+"/items", strings.NewReader(`{"productId": "tea", "quantity": 2}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "a-wish-of-the-test")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+			t.Fatalf("status %d, %s", w.Code, w.Body)
+		}
+	}
+	call(t, h, "GET", "/v1/orders/"+draft.ID, "", http.StatusOK, &got)
+	if len(got.Items) != 1 || got.Items[0].Quantity != 2 {
+		t.Errorf("items %+v", got.Items)
+	}
+}
+
+// paying gives one outcome of Pay.
+type paying struct {
+	Orders
+
+	bill domain.Bill
+	err  error
+}
+
+func (p paying) Pay(context.Context, string, string) (domain.Snapshot, error) {
+	order := domain.Snapshot{ID: "1", Status: domain.Completed, Bill: p.bill}
+	if p.bill.Status == domain.Paid {
+		order.PaidAt = time.Unix(1, 0)
+	}
+	return order, p.err
+}
+
+func TestPayOrderSaysWhatBecameOfIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		paying
+		status       int
+		code, detail string
+	}{
+		"paid":          {paying{bill: domain.Bill{Status: domain.Paid, Method: "m1"}}, 200, "", ""},
+		"not known yet": {paying{bill: domain.Bill{Status: domain.Paying, Method: "m1"}}, 202, "", ""},
+		"refused":       {paying{bill: domain.Bill{Status: domain.Failed, Reason: "the card was declined"}}, 422, "payment_failed", "the card was declined). Nothing was charged"},
+		"not updated":   {paying{bill: domain.Bill{Status: domain.Undone, Reason: app.NotUpdated}}, 409, "payment_undone", "could not be marked as paid. The charge is given back"},
+		"not told":      {paying{bill: domain.Bill{Status: domain.Undone, Reason: app.NotTold}}, 409, "payment_undone", "Both is undone"},
+		"not confirmed": {paying{bill: domain.Bill{Status: domain.Undone, Reason: app.NotConfirmed}}, 409, "payment_undone", "If you were charged, that is given back"},
+		"in doubt":      {paying{bill: domain.Bill{Status: domain.Undone, Reason: "the card was declined"}}, 409, "payment_undone", "the card was declined) after"},
+		"paid before":   {paying{err: domain.ErrPaid}, 409, "order_paid", ""},
+		"being paid":    {paying{err: domain.ErrPaying}, 409, "order_being_paid", ""},
+		"by an invoice": {paying{err: domain.ErrMethod}, 422, "payment_method_invalid", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := serve(t, Deps{Orders: test.paying})
+			var got outcome
+			call(t, h, "POST", "/v1/orders/1/pay", `{"paymentMethod": "m1"}`, test.status, &got)
+			if got.Code != test.code || !strings.Contains(got.Detail, test.detail) {
+				t.Errorf("%q: %s", got.Code, got.Detail)
+			}
+			if got.Code == "" && (got.Bill == nil || string(got.Bill.Status) != string(test.bill.Status) || (got.PaidAt != nil) != (test.status == 200)) {
+				t.Errorf("order %+v", got.Order)
+			}
+		})
 	}
 }
 
 func TestListOrdersGivesTheLatestOfACustomer(t *testing.T) {
-	h := serve(t, Deps{Store: &fakeStore{}, Clients: shop()})
+	h, _ := serve(t, Deps{Clients: shop()})
 	var first, second, other api.Order
 	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &first)
 	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &second)

@@ -23,7 +23,7 @@ func (h *Handler) items(ctx context.Context, ordered []api.NewItem) ([]domain.It
 	group.SetLimit(lookups)
 	for i, line := range ordered {
 		group.Go(func() (err error) {
-			items[i], err = h.item(ctx, i, line)
+			items[i], err = h.item(ctx, fmt.Sprintf("/items/%d/productId", i), line)
 			return err
 		})
 	}
@@ -33,14 +33,15 @@ func (h *Handler) items(ctx context.Context, ordered []api.NewItem) ([]domain.It
 	return items, nil
 }
 
-func (h *Handler) item(ctx context.Context, i int, line api.NewItem) (domain.Item, error) {
+// item asks for one, which the request names at the pointer.
+func (h *Handler) item(ctx context.Context, pointer string, line api.NewItem) (domain.Item, error) {
 	answer, err := h.Clients.Catalog.GetProductWithResponse(ctx, line.ProductID)
 	switch {
 	case err != nil:
 		return domain.Item{}, err
 	case answer.StatusCode() == http.StatusNotFound:
 		return domain.Item{}, problem.Invalid("product_not_found", "There is no such product.",
-			problem.FieldError{In: "body", Pointer: fmt.Sprintf("/items/%d/productId", i), Detail: "is not known to catalog"})
+			at(pointer, "is not known to catalog"))
 	case answer.JSON200 == nil:
 		return domain.Item{}, problem.BadGateway("catalog_failed", "The service catalog gave no usable answer.")
 	}
@@ -49,5 +50,9 @@ func (h *Handler) item(ctx context.Context, i int, line api.NewItem) (domain.Ite
 	if err != nil {
 		return domain.Item{}, problem.BadGateway("catalog_failed", "The service catalog gave no usable price.").WithCause(err)
 	}
-	return domain.Item{ProductID: product.ID, Name: product.Name, Quantity: line.Quantity, UnitPrice: price}, nil
+	quantity, err := domain.NewQuantity(line.Quantity)
+	if err != nil {
+		return domain.Item{}, refusal(err)
+	}
+	return domain.Item{ProductID: product.ID, Name: product.Name, Quantity: quantity, UnitPrice: price}, nil
 }

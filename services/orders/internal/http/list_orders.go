@@ -4,15 +4,20 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/services/orders/api"
+	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
-// ListOrders gives the orders of a customer, the latest first.
+// ListOrders gives the orders of a customer, the latest first; drafts only when they are asked for.
 func (h *Handler) ListOrders(ctx context.Context, request api.ListOrdersRequestObject) (api.ListOrdersResponseObject, error) {
 	limit := 50 // as the contract says
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit
 	}
-	orders, err := h.Store.List(ctx, request.Params.CustomerID, limit)
+	var status domain.Status
+	if request.Params.Status != nil {
+		status = domain.Status(*request.Params.Status)
+	}
+	orders, err := h.Store.List(ctx, request.Params.CustomerID, status, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ type Inventory struct{ Client http.Inventory }
 var _ app.Partner = Inventory{}
 
 // Do reserves what the order needs.
-func (p Inventory) Do(ctx context.Context, order domain.Order) error {
+func (p Inventory) Do(ctx context.Context, order domain.Snapshot) error {
 	const doing = "reserve stock"
 	answer, err := p.Client.ReserveStockWithResponse(ctx, order.ID, inventoryapi.ReserveStockJSONRequestBody{Items: stockLines(order)})
 	if err != nil {
@@ -36,10 +36,10 @@ func (p Inventory) Undo(ctx context.Context, orderID string) error {
 }
 
 // Prepare has stock promised.
-func (p Inventory) Prepare(ctx context.Context, order domain.Order) error {
+func (p Inventory) Prepare(ctx context.Context, order domain.Snapshot) error {
 	const doing = "promise stock"
 	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, inventoryapi.PrepareTransactionJSONRequestBody{
-		OrderID: order.ID, CustomerID: order.Customer.ID, Items: stockLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: stockLines(order), PaymentMethod: order.Payment.Method,
 		Total: inventoryapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()},
 	})
 	if err != nil {
@@ -74,10 +74,10 @@ func (p Inventory) Abort(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
-func stockLines(order domain.Order) []inventoryapi.Line {
+func stockLines(order domain.Snapshot) []inventoryapi.Line {
 	lines := make([]inventoryapi.Line, len(order.Items))
 	for i, item := range order.Items {
-		lines[i] = inventoryapi.Line{ProductID: item.ProductID, Quantity: item.Quantity}
+		lines[i] = inventoryapi.Line{ProductID: item.ProductID, Quantity: int(item.Quantity)}
 	}
 	return lines
 }

@@ -53,15 +53,15 @@ func partners(t *testing.T, server http.Handler) map[string]app.Partner {
 	return map[string]app.Partner{"inventory": Inventory{inventory}, "payments": Payments{payments}, "shipping": Shipping{shipping}}
 }
 
-func order(t *testing.T) domain.Order {
+func order(t *testing.T) domain.Snapshot {
 	t.Helper()
 	price, err := money.New("12.50", "EUR")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return domain.Order{
+	return domain.Snapshot{
 		ID: "o1", Customer: domain.Customer{ID: "ada"}, Items: []domain.Item{{ProductID: "tea", Quantity: 2}}, Total: price,
-		Terms: domain.Terms{PaymentMethod: "m1", ShippingAddress: "Main Street 1"},
+		Payment: domain.Payment{Method: "m1", Amount: price}, Shipping: domain.Shipping{Address: "Main Street 1"},
 	}
 }
 
@@ -168,6 +168,25 @@ func TestAnswersAreYesNoOrUnknown(t *testing.T) {
 		if got := meaning(err); got != test.want {
 			t.Errorf("%s %d %s: %s, want %s", test.partner, test.status, test.body, got, test.want)
 		}
+	}
+}
+
+// TestAnInvoiceIsChargedUnderTheReferenceOfItsAttempt asks payments as for an order of its own: that one's id is that of the invoice.
+func TestAnInvoiceIsChargedUnderTheReferenceOfItsAttempt(t *testing.T) {
+	server := &answering{status: 200, body: `{"status": "succeeded"}`}
+	till, ok := partners(t, server)["payments"].(app.Till)
+	if !ok {
+		t.Fatal("payments is no till")
+	}
+	if err := errors.Join(till.Charge(t.Context(), "o1.2", "m7", order(t)), till.Refund(t.Context(), "o1.2")); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"PUT /v1/payments/o1.2", `{"amount":{"amount":"12.50","currency":"EUR"},"customerId":"ada","method":"m7"}`,
+		"PUT /v1/payments/o1.2/refund", "",
+	}
+	if diff := gocmp.Diff(want, server.asked); diff != "" {
+		t.Error(diff)
 	}
 }
 

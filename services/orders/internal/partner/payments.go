@@ -14,15 +14,26 @@ import (
 // Payments charges customers.
 type Payments struct{ Client http.Payments }
 
-var _ app.Partner = Payments{}
+var (
+	_ app.Partner = Payments{}
+	_ app.Till    = Payments{}
+)
 
 var errPending = errors.New("the payment gateway has not told the outcome yet")
 
-// Do charges the customer. A charge whose outcome is not known yet is an error: to ask again does not charge again.
-func (p Payments) Do(ctx context.Context, order domain.Order) error {
+// Do charges the customer, as Charge does.
+func (p Payments) Do(ctx context.Context, order domain.Snapshot) error {
+	return p.Charge(ctx, order.ID, order.Payment.Method, order)
+}
+
+// Undo gives back what was charged, as Refund does.
+func (p Payments) Undo(ctx context.Context, orderID string) error { return p.Refund(ctx, orderID) }
+
+// Charge charges the customer. A charge whose outcome is not known yet is an error: to ask again does not charge again.
+func (p Payments) Charge(ctx context.Context, reference, method string, order domain.Snapshot) error {
 	const doing = "charge the customer"
-	answer, err := p.Client.ChargePaymentWithResponse(ctx, order.ID, paymentsapi.ChargePaymentJSONRequestBody{
-		CustomerID: order.Customer.ID, Amount: price(order), Method: order.Terms.PaymentMethod,
+	answer, err := p.Client.ChargePaymentWithResponse(ctx, reference, paymentsapi.ChargePaymentJSONRequestBody{
+		CustomerID: order.Customer.ID, Amount: price(order), Method: method,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -46,11 +57,11 @@ func (p Payments) Do(ctx context.Context, order domain.Order) error {
 	return unread(doing)
 }
 
-// Undo gives back what was charged. While the payment gateway is away, payments has only accepted it: it goes on by itself until the
+// Refund gives back what was charged. While the payment gateway is away, payments has only accepted it: it goes on by itself until the
 // customer has the money.
-func (p Payments) Undo(ctx context.Context, orderID string) error {
+func (p Payments) Refund(ctx context.Context, reference string) error {
 	const doing = "refund the customer"
-	answer, err := p.Client.RefundPaymentWithResponse(ctx, orderID)
+	answer, err := p.Client.RefundPaymentWithResponse(ctx, reference)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -58,10 +69,10 @@ func (p Payments) Undo(ctx context.Context, orderID string) error {
 }
 
 // Prepare has the payment promised.
-func (p Payments) Prepare(ctx context.Context, order domain.Order) error {
+func (p Payments) Prepare(ctx context.Context, order domain.Snapshot) error {
 	const doing = "promise the payment"
 	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, paymentsapi.PrepareTransactionJSONRequestBody{
-		OrderID: order.ID, CustomerID: order.Customer.ID, Items: paymentLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: paymentLines(order), PaymentMethod: order.Payment.Method,
 		Total: price(order),
 	})
 	if err != nil {
@@ -96,14 +107,14 @@ func (p Payments) Abort(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
-func price(order domain.Order) paymentsapi.Money {
+func price(order domain.Snapshot) paymentsapi.Money {
 	return paymentsapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()}
 }
 
-func paymentLines(order domain.Order) []paymentsapi.Line {
+func paymentLines(order domain.Snapshot) []paymentsapi.Line {
 	lines := make([]paymentsapi.Line, len(order.Items))
 	for i, item := range order.Items {
-		lines[i] = paymentsapi.Line{ProductID: item.ProductID, Quantity: item.Quantity}
+		lines[i] = paymentsapi.Line{ProductID: item.ProductID, Quantity: int(item.Quantity)}
 	}
 	return lines
 }

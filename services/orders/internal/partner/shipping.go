@@ -16,10 +16,10 @@ type Shipping struct{ Client http.Shipping }
 var _ app.Partner = Shipping{}
 
 // Do arranges the shipment.
-func (p Shipping) Do(ctx context.Context, order domain.Order) error {
+func (p Shipping) Do(ctx context.Context, order domain.Snapshot) error {
 	const doing = "arrange the shipment"
 	body := shippingapi.ArrangeShipmentJSONRequestBody{CustomerID: order.Customer.ID, Items: shippingLines(order)}
-	if address := order.Terms.ShippingAddress; address != "" {
+	if address := order.Shipping.Address; address != "" {
 		body.Address = &address
 	}
 	answer, err := p.Client.ArrangeShipmentWithResponse(ctx, order.ID, body)
@@ -40,10 +40,10 @@ func (p Shipping) Undo(ctx context.Context, orderID string) error {
 }
 
 // Prepare has the shipment promised.
-func (p Shipping) Prepare(ctx context.Context, order domain.Order) error {
+func (p Shipping) Prepare(ctx context.Context, order domain.Snapshot) error {
 	const doing = "promise the shipment"
 	answer, err := p.Client.PrepareTransactionWithResponse(ctx, order.ID, shippingapi.PrepareTransactionJSONRequestBody{
-		OrderID: order.ID, CustomerID: order.Customer.ID, Items: shippingLines(order), PaymentMethod: order.Terms.PaymentMethod,
+		OrderID: order.ID, CustomerID: order.Customer.ID, Items: shippingLines(order), PaymentMethod: order.Payment.Method,
 		Total: shippingapi.Money{Amount: order.Total.Amount(), Currency: order.Total.Currency()},
 	})
 	if err != nil {
@@ -78,10 +78,10 @@ func (p Shipping) Abort(ctx context.Context, orderID string) error {
 	return verdict(doing, answer.StatusCode(), answer.Body)
 }
 
-func shippingLines(order domain.Order) []shippingapi.Line {
+func shippingLines(order domain.Snapshot) []shippingapi.Line {
 	lines := make([]shippingapi.Line, len(order.Items))
 	for i, item := range order.Items {
-		lines[i] = shippingapi.Line{ProductID: item.ProductID, Quantity: item.Quantity}
+		lines[i] = shippingapi.Line{ProductID: item.ProductID, Quantity: int(item.Quantity)}
 	}
 	return lines
 }

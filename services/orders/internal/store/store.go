@@ -1,4 +1,5 @@
-// Package store keeps orders and customers in the service's database.
+// Package store keeps orders and customers in the service's database. It is the repository of the aggregate domain.Order: an order is
+// added, changed by a closure, and read.
 package store
 
 import (
@@ -6,14 +7,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
-	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/contracts/money"
+	"github.com/trellis-mesh/trellis/services/orders/internal/announce"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
@@ -32,11 +34,22 @@ type orderRow struct {
 	Fulfilment   string
 	Total        amount `bun:"embed:total_"`
 
-	PaymentMethod   string
-	ShippingAddress string
+	PaymentMethod   string // empty: a draft of which nobody has said it
+	ShippingAddress string // empty: likewise; else to where the customer is known to be
+	Bill            bill   `bun:"embed:bill_"`
 
-	CreatedAt time.Time
-	SettledAt time.Time `bun:",nullzero"`
+	CreatedAt   time.Time
+	ConfirmedAt time.Time `bun:",nullzero"` // none, too, for orders of programs of before
+	SettledAt   time.Time `bun:",nullzero"`
+	PaidAt      time.Time `bun:",nullzero"`
+}
+
+// bill is the latest attempt to pay an invoice.
+type bill struct {
+	Attempt int
+	Method  string
+	Status  string
+	Reason  string
 }
 
 type itemRow struct {
@@ -74,85 +87,129 @@ func New(db *database.DB, outbox *outbox.Outbox) *Store {
 	return &Store{db: db, outbox: outbox}
 }
 
-// Create keeps an order and its events in one transaction: there is never one without the others.
-func (s *Store) Create(ctx context.Context, order domain.Order, events ...event.Event) error {
-	row := orderRow{
-		ID: order.ID, CustomerID: order.Customer.ID, CustomerName: order.Customer.Name, Status: string(order.Status), Reason: order.Reason,
-		Fulfilment: string(order.Fulfilment), Total: amountOf(order.Total), PaymentMethod: order.Terms.PaymentMethod, ShippingAddress: order.Terms.ShippingAddress, CreatedAt: order.CreatedAt,
-		SettledAt: order.SettledAt,
-	}
-	items := make([]itemRow, len(order.Items))
-	for i, item := range order.Items {
-		items[i] = itemRow{
-			OrderID: order.ID, Position: i, ProductID: item.ProductID, Name: item.Name, Quantity: item.Quantity, Unit: amountOf(item.UnitPrice),
-		}
-	}
+// Add keeps a new order and what others are told of it, in one transaction: there is never one without the other.
+func (s *Store) Add(ctx context.Context, order *domain.Order) error {
+	kept := order.Snapshot()
+	row := rowOf(kept)
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return fmt.Errorf("insert order: %w", err)
 		}
-		if _, err := tx.NewInsert().Model(&items).Exec(ctx); err != nil {
-			return fmt.Errorf("insert the order's items: %w", err)
+		if err := insertItems(ctx, tx, kept); err != nil {
+			return err
 		}
-		return s.outbox.Append(ctx, tx, events...)
+		return s.tell(ctx, tx, kept, order)
 	})
 }
 
-// Settle has change settle the order of an id, in the transaction that marks the event which said so as handled, and gives it, with
-// whether that is new. While it runs, nobody else settles the order. It gives ErrNotFound for an id that is not known.
-func Settle(ctx context.Context, tx bun.IDB, id string, change func(*domain.Order) bool) (order domain.Order, settled bool, err error) {
-	if order, err = get(ctx, tx, id); err != nil {
-		return order, false, err
-	}
-	if !change(&order) {
-		return order, false, nil
-	}
-	// Whoever comes second finds the order settled, or waits here until it is.
-	result, err := tx.NewUpdate().Model((*orderRow)(nil)).Where("id = ?", id).Where("status NOT IN (?)", bun.List(settledStatuses)).
-		Set("status = ?", string(order.Status)).Set("reason = ?", order.Reason).Set("settled_at = ?", order.SettledAt).Exec(ctx)
-	if err != nil {
-		return order, false, fmt.Errorf("update order: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		order, getErr := get(ctx, tx, id)
-		return order, false, errors.Join(err, getErr)
-	}
-	return order, true, nil
+// Update has change change the order of an id, and keeps it with what others are told of the change, in one transaction; while it
+// runs, nobody else changes the order. It gives the order as it is then. An error of change changes nothing. It may run more than
+// once, so it may do nothing beside the order. Update gives ErrNotFound for an id that is not known.
+func (s *Store) Update(ctx context.Context, id string, change func(*domain.Order) error) (after domain.Snapshot, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		before, err := get(ctx, tx, s.db.ForUpdate(tx.NewSelect()), id)
+		if err != nil {
+			return err
+		}
+		order := domain.Restore(before)
+		if err := change(order); err != nil {
+			return err
+		}
+		after = order.Snapshot()
+		if row := rowOf(after); row != rowOf(before) {
+			if _, err := tx.NewUpdate().Model(&row).WherePK().Exec(ctx); err != nil {
+				return fmt.Errorf("update order: %w", err)
+			}
+		}
+		if !slices.EqualFunc(before.Items, after.Items, domain.Item.Equal) {
+			if _, err := tx.NewDelete().Model((*itemRow)(nil)).Where("order_id = ?", id).Exec(ctx); err != nil {
+				return fmt.Errorf("delete the order's items: %w", err)
+			}
+			if err := insertItems(ctx, tx, after); err != nil {
+				return err
+			}
+		}
+		return s.tell(ctx, tx, after, order)
+	})
+	return after, err
 }
 
-var settledStatuses = []string{string(domain.Completed), string(domain.Cancelled)}
+// tell keeps what others are told of what has happened to an order.
+func (s *Store) tell(ctx context.Context, tx bun.Tx, now domain.Snapshot, order *domain.Order) error {
+	told, err := announce.Events(now, order.Events())
+	if err != nil {
+		return err
+	}
+	return s.outbox.Append(ctx, tx, told...)
+}
+
+func insertItems(ctx context.Context, tx bun.Tx, order domain.Snapshot) error {
+	if len(order.Items) == 0 {
+		return nil
+	}
+	rows := make([]itemRow, len(order.Items))
+	for i, item := range order.Items {
+		rows[i] = itemRow{
+			OrderID: order.ID, Position: i, ProductID: item.ProductID, Name: item.Name, Quantity: int(item.Quantity), Unit: amountOf(item.UnitPrice),
+		}
+	}
+	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		return fmt.Errorf("insert the order's items: %w", err)
+	}
+	return nil
+}
 
 // Get gives the order of an id, or ErrNotFound.
-func (s *Store) Get(ctx context.Context, id string) (domain.Order, error) { return get(ctx, s.db, id) }
+func (s *Store) Get(ctx context.Context, id string) (domain.Snapshot, error) {
+	return get(ctx, s.db, s.db.NewSelect(), id)
+}
 
-func get(ctx context.Context, db bun.IDB, id string) (domain.Order, error) {
+// get reads an order with a query that may lock it.
+func get(ctx context.Context, db bun.IDB, query *bun.SelectQuery, id string) (domain.Snapshot, error) {
 	var row orderRow
-	err := db.NewSelect().Model(&row).Where("id = ?", id).Scan(ctx)
+	err := query.Model(&row).Where("id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		return domain.Order{}, ErrNotFound
+		return domain.Snapshot{}, ErrNotFound
 	}
 	if err != nil {
-		return domain.Order{}, fmt.Errorf("select order: %w", err)
+		return domain.Snapshot{}, fmt.Errorf("select order: %w", err)
 	}
 	orders, err := withItems(ctx, db, []orderRow{row})
 	if err != nil {
-		return domain.Order{}, err
+		return domain.Snapshot{}, err
 	}
 	return orders[0], nil
 }
 
-// List gives the orders of a customer, the latest first, at most limit.
-func (s *Store) List(ctx context.Context, customer string, limit int) ([]domain.Order, error) {
+// List gives the orders of a customer, the latest first, at most limit: those of a status, or else all but drafts.
+func (s *Store) List(ctx context.Context, customer string, status domain.Status, limit int) ([]domain.Snapshot, error) {
 	var rows []orderRow
-	err := s.db.NewSelect().Model(&rows).Where("customer_id = ?", customer).Order("created_at DESC", "id DESC").Limit(int64(limit)).Scan(ctx)
-	if err != nil {
+	query := s.db.NewSelect().Model(&rows).Where("customer_id = ?", customer).Order("created_at DESC", "id DESC").Limit(int64(limit))
+	switch status {
+	case "":
+		query.Where("status <> ?", string(domain.Drafted))
+	case domain.Confirmed:
+		query.Where("status IN (?)", bun.List([]string{string(domain.Confirmed), statusBefore}))
+	default:
+		query.Where("status = ?", string(status))
+	}
+	if err := query.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("select orders: %w", err)
 	}
 	return withItems(ctx, s.db, rows)
 }
 
+// Drafts is how many drafts there are. They stay until they are confirmed.
+func (s *Store) Drafts(ctx context.Context) (int64, error) {
+	n, err := s.db.NewSelect().Model((*orderRow)(nil)).Where("status = 'draft'").Count(ctx) // as the index has it
+	if err != nil {
+		return 0, fmt.Errorf("count drafts: %w", err)
+	}
+	return n, nil
+}
+
 // withItems gives orders of their rows, after it has read all their items at once.
-func withItems(ctx context.Context, db bun.IDB, rows []orderRow) ([]domain.Order, error) {
+func withItems(ctx context.Context, db bun.IDB, rows []orderRow) ([]domain.Snapshot, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -168,7 +225,7 @@ func withItems(ctx context.Context, db bun.IDB, rows []orderRow) ([]domain.Order
 	for _, item := range all {
 		items[item.OrderID] = append(items[item.OrderID], item)
 	}
-	orders := make([]domain.Order, len(rows))
+	orders := make([]domain.Snapshot, len(rows))
 	for i, row := range rows {
 		var err error
 		if orders[i], err = restore(row, items[row.ID]); err != nil {
@@ -178,25 +235,44 @@ func withItems(ctx context.Context, db bun.IDB, rows []orderRow) ([]domain.Order
 	return orders, nil
 }
 
-func restore(row orderRow, items []itemRow) (domain.Order, error) {
-	total, err := row.Total.money()
-	if err != nil {
-		return domain.Order{}, fmt.Errorf("order %s: %w", row.ID, err)
+func rowOf(order domain.Snapshot) orderRow {
+	return orderRow{
+		ID: order.ID, CustomerID: order.Customer.ID, CustomerName: order.Customer.Name, Status: string(order.Status), Reason: order.Reason,
+		Fulfilment: string(order.Fulfilment), Total: amountOf(order.Total),
+		PaymentMethod: order.Payment.Method, ShippingAddress: order.Shipping.Address,
+		Bill:      bill{Attempt: order.Bill.Attempt, Method: order.Bill.Method, Status: string(order.Bill.Status), Reason: order.Bill.Reason},
+		CreatedAt: order.CreatedAt, ConfirmedAt: order.ConfirmedAt, SettledAt: order.SettledAt, PaidAt: order.PaidAt,
 	}
-	order := domain.Order{
+}
+
+func restore(row orderRow, items []itemRow) (domain.Snapshot, error) {
+	order := domain.Snapshot{
 		ID: row.ID, Customer: domain.Customer{ID: row.CustomerID, Name: row.CustomerName}, Status: domain.Status(row.Status), Reason: row.Reason,
-		Fulfilment: domain.Fulfilment(row.Fulfilment), Total: total, Terms: domain.Terms{PaymentMethod: row.PaymentMethod, ShippingAddress: row.ShippingAddress},
-		CreatedAt: row.CreatedAt, SettledAt: row.SettledAt,
+		Fulfilment: domain.Fulfilment(row.Fulfilment), CreatedAt: row.CreatedAt, ConfirmedAt: row.ConfirmedAt, SettledAt: row.SettledAt, PaidAt: row.PaidAt,
+		Bill: domain.Bill{Attempt: row.Bill.Attempt, Method: row.Bill.Method, Status: domain.BillStatus(row.Bill.Status), Reason: row.Bill.Reason},
 	}
 	if row.Status == statusBefore {
 		order.Status = domain.Confirmed
 	}
+	if order.ConfirmedAt.IsZero() && order.Status != domain.Drafted { // a program of before confirmed as it created
+		order.ConfirmedAt = order.CreatedAt
+	}
 	for _, item := range items {
 		unit, err := item.Unit.money()
 		if err != nil {
-			return domain.Order{}, fmt.Errorf("item %d of order %s: %w", item.Position, row.ID, err)
+			return domain.Snapshot{}, fmt.Errorf("item %d of order %s: %w", item.Position, row.ID, err)
 		}
-		order.Items = append(order.Items, domain.Item{ProductID: item.ProductID, Name: item.Name, Quantity: item.Quantity, UnitPrice: unit})
+		order.Items = append(order.Items, domain.Item{ProductID: item.ProductID, Name: item.Name, Quantity: domain.Quantity(item.Quantity), UnitPrice: unit})
 	}
+	if row.Total.Currency != "" { // that of a draft without items
+		var err error
+		if order.Total, err = row.Total.money(); err != nil {
+			return domain.Snapshot{}, fmt.Errorf("order %s: %w", row.ID, err)
+		}
+	}
+	if row.PaymentMethod != "" {
+		order.Payment = domain.Payment{Method: row.PaymentMethod, Amount: order.Total}
+	}
+	order.Shipping = domain.Shipping{Address: row.ShippingAddress, ToCustomer: row.ShippingAddress == "" && order.Status != domain.Drafted}
 	return order, nil
 }
