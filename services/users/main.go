@@ -28,11 +28,10 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	handlers, err := logIns(ctx, s, deps.database, users, &set)
+	handlers, err := logIns(ctx, s, deps, users, &set)
 	if err != nil {
 		return err
 	}
-	handlers.Summaries = sumUp(s, deps, &set)
 	if err := s.Idempotency(ctx, deps.database, idempotency.Options{Optional: []string{"createUser"}}); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/trellis-mesh/trellis/chassis"
-	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/shard"
 	"github.com/trellis-mesh/trellis/services/users/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/users/internal/http"
@@ -31,8 +30,8 @@ func openUsers(ctx context.Context, s *chassis.Service, d deps, set *settings) (
 }
 
 // logIns gives handlers of users who log in: who issues their tokens, and who may ask for one.
-func logIns(ctx context.Context, s *chassis.Service, db *database.DB, users *store.Store, set *settings) (http.Deps, error) {
-	issuer, err := issueTokens(ctx, s, db, set)
+func logIns(ctx context.Context, s *chassis.Service, d deps, users *store.Store, set *settings) (http.Deps, error) {
+	issuer, err := issueTokens(ctx, s, d.database, set)
 	if err != nil {
 		return http.Deps{}, err
 	}
@@ -40,7 +39,10 @@ func logIns(ctx context.Context, s *chassis.Service, db *database.DB, users *sto
 	if err := keepClient(ctx, users, passwords, set); err != nil {
 		return http.Deps{}, err
 	}
-	return http.Deps{Store: users, Passwords: passwords, Issuer: issuer, IssuerURL: set.Auth.Issuer, UserScopes: set.Tokens.UserScopes}, nil
+	return http.Deps{
+		Store: users, Passwords: passwords, Summaries: sumUp(s, d, set),
+		Issuer: issuer, IssuerURL: set.Auth.Issuer, UserScopes: set.Tokens.UserScopes,
+	}, nil
 }
 
 // sumUp keeps the users' summaries, from the events that tell of their orders.
