@@ -11,10 +11,11 @@ import (
 func TestConsumersGetWhatTheyExpect(t *testing.T) {
 	expecttest.Verify(t, "orders", api.Contract, map[string]expecttest.State{
 		"there is no order": func(t *testing.T) expecttest.Service {
-			return expecttest.Service{Handler: serve(t, Deps{Store: &fakeStore{}})}
+			h, _ := serve(t, Deps{})
+			return expecttest.Service{Handler: h}
 		},
 		"ada has ordered tea": func(t *testing.T) expecttest.Service {
-			h := serve(t, Deps{Store: &fakeStore{}, Clients: shop()})
+			h, _ := serve(t, Deps{Clients: shop()})
 			var created api.Order
 			call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &created)
 			return expecttest.Service{Handler: h, Names: map[string]string{"o1": created.ID}}
