@@ -153,3 +153,12 @@ func Refused(callee string, status int, body []byte) error {
 	}
 	return problem.BadGateway("dependency_failed", "The service "+callee+" gave no usable answer.").WithCause(fmt.Errorf("%s answered %d", callee, status))
 }
+
+// Failed is the error of a call that brought no answer, or one that cannot be read. Where it does not say itself what to tell a client,
+// as that of package httpclient does, it is the callee's failure, a 502.
+func Failed(callee string, err error) error {
+	if problem.From(err).Status != http.StatusInternalServerError {
+		return err
+	}
+	return problem.BadGateway("dependency_failed", "The service "+callee+" gave no usable answer.").WithCause(fmt.Errorf("%s: %w", callee, err))
+}

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/trellis-mesh/trellis/chassis/httpclient"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 )
 
@@ -190,6 +192,22 @@ func TestRefusedPassesOnWhatIsTheClients(t *testing.T) {
 		err := Refused("users", test.status, []byte(test.body))
 		if !errors.Is(err, test.want) || test.want.Detail != "" && problem.From(err).Detail != test.want.Detail {
 			t.Errorf("%d %s: %v, want %v", test.status, test.body, err, test.want)
+		}
+	}
+}
+
+func TestWhatCannotBeReadIsTheCalleesFailure(t *testing.T) {
+	unreadable := json.Unmarshal([]byte(`{"id":`), &struct{}{})
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{unreadable, http.StatusBadGateway},
+		{&httpclient.Error{Callee: "users", Err: context.DeadlineExceeded}, http.StatusGatewayTimeout},
+		{&httpclient.Error{Callee: "users", Err: httpclient.ErrOpen}, http.StatusServiceUnavailable},
+	} {
+		if err := Failed("users", test.err); problem.From(err).Status != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%v: %v, want %d", test.err, err, test.want)
 		}
 	}
 }

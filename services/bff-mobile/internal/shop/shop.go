@@ -25,7 +25,7 @@ func New(clients http.Clients) *Shop { return &Shop{clients} }
 func (s *Shop) User(ctx context.Context, id string) (app.User, error) {
 	answer, err := s.clients.Users.GetUserWithResponse(ctx, id)
 	if err != nil {
-		return app.User{}, err
+		return app.User{}, compose.Failed("users", err)
 	}
 	if answer.JSON200 == nil {
 		return app.User{}, compose.Refused("users", answer.StatusCode(), answer.Body)
@@ -41,7 +41,7 @@ func (s *Shop) User(ctx context.Context, id string) (app.User, error) {
 func (s *Shop) Orders(ctx context.Context, customerID string, limit int) ([]app.Order, error) {
 	answer, err := s.clients.Orders.ListOrdersWithResponse(ctx, &ordersapi.ListOrdersParams{CustomerID: customerID, Limit: &limit})
 	if err != nil {
-		return nil, err
+		return nil, compose.Failed("orders", err)
 	}
 	if answer.JSON200 == nil {
 		return nil, compose.Refused("orders", answer.StatusCode(), answer.Body)

@@ -28,7 +28,7 @@ func New(clients http.Clients) *Shop { return &Shop{clients} }
 func (s *Shop) Customer(ctx context.Context, id string) (domain.Customer, error) {
 	answer, err := s.clients.Users.GetUserWithResponse(ctx, id)
 	if err != nil {
-		return domain.Customer{}, err
+		return domain.Customer{}, compose.Failed("users", err)
 	}
 	if answer.JSON200 == nil {
 		return domain.Customer{}, compose.Refused("users", answer.StatusCode(), answer.Body)
@@ -44,7 +44,7 @@ func (s *Shop) Customer(ctx context.Context, id string) (domain.Customer, error)
 func (s *Shop) Orders(ctx context.Context, customerID string, limit int) ([]domain.Order, error) {
 	answer, err := s.clients.Orders.ListOrdersWithResponse(ctx, &ordersapi.ListOrdersParams{CustomerID: customerID, Limit: &limit})
 	if err != nil {
-		return nil, err
+		return nil, compose.Failed("orders", err)
 	}
 	if answer.JSON200 == nil {
 		return nil, compose.Refused("orders", answer.StatusCode(), answer.Body)
@@ -62,7 +62,7 @@ func (s *Shop) Orders(ctx context.Context, customerID string, limit int) ([]doma
 func (s *Shop) Order(ctx context.Context, id string) (domain.Order, error) {
 	answer, err := s.clients.Orders.GetOrderWithResponse(ctx, id)
 	if err != nil {
-		return domain.Order{}, err
+		return domain.Order{}, compose.Failed("orders", err)
 	}
 	if answer.JSON200 == nil {
 		return domain.Order{}, compose.Refused("orders", answer.StatusCode(), answer.Body)
@@ -96,7 +96,7 @@ func order(o ordersapi.Order) (domain.Order, error) {
 func (s *Shop) Payments(ctx context.Context, customerID string, limit int) ([]domain.Payment, error) {
 	answer, err := s.clients.Payments.ListPaymentsWithResponse(ctx, &paymentsapi.ListPaymentsParams{CustomerID: customerID, Limit: &limit})
 	if err != nil {
-		return nil, err
+		return nil, compose.Failed("payments", err)
 	}
 	if answer.JSON200 == nil {
 		return nil, compose.Refused("payments", answer.StatusCode(), answer.Body)
@@ -117,7 +117,7 @@ func (s *Shop) Products(ctx context.Context, ids []string) ([]domain.Product, er
 	limit := app.ProductsAtOnce // the page's size is less when nobody says
 	answer, err := s.clients.Catalog.ListProductsWithResponse(ctx, &catalogapi.ListProductsParams{Ids: &ids, Limit: &limit})
 	if err != nil {
-		return nil, err
+		return nil, compose.Failed("catalog", err)
 	}
 	if answer.JSON200 == nil {
 		return nil, compose.Refused("catalog", answer.StatusCode(), answer.Body)
