@@ -173,11 +173,12 @@ func TestNewPartitionsAreConsumed(t *testing.T) {
 	runConsumer(t, c)
 	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: &kafka.Transport{MetadataTTL: 10 * time.Millisecond}}
 	defer client.Transport.(*kafka.Transport).CloseIdleConnections()
-	if _, err := client.CreatePartitions(t.Context(), &kafka.CreatePartitionsRequest{
-		Topics: []kafka.TopicPartitionsConfig{{Name: "a.v1", Count: 2, TopicPartitionAssignments: []kafka.TopicPartitionAssignment{{BrokerIDs: []int32{0}}}}},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "a partition is added", func() bool { // the client may not know the brokers yet
+		_, err := client.CreatePartitions(t.Context(), &kafka.CreatePartitionsRequest{
+			Topics: []kafka.TopicPartitionsConfig{{Name: "a.v1", Count: 2, TopicPartitionAssignments: []kafka.TopicPartitionAssignment{{BrokerIDs: []int32{0}}}}},
+		})
+		return err == nil
+	})
 	headers, payload, err := encode(mustNew(t, "a.v1", "k", 1))
 	if err != nil {
 		t.Fatal(err)
