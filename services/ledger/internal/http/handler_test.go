@@ -25,6 +25,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/services/ledger/api"
 	"github.com/trellis-mesh/trellis/services/ledger/internal/app"
+	"github.com/trellis-mesh/trellis/services/ledger/internal/domain"
 	"github.com/trellis-mesh/trellis/services/ledger/internal/store"
 	"github.com/trellis-mesh/trellis/services/ledger/migrations"
 )
@@ -239,6 +240,68 @@ func TestARepeatedBookingIsBookedOnce(t *testing.T) {
 	}
 	if w := s.send("POST", path+"/withdrawals", newBooking("100.0", "EUR"), "again"); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("the key is good for another booking: %d %s", w.Code, w.Body)
+	}
+}
+
+// crashing is a store whose process dies as soon as a change is committed.
+type crashing struct {
+	app.Store
+	dies *atomic.Bool
+}
+
+func (c crashing) Create(ctx context.Context, id string, event domain.AccountCreated, keep store.Keep) error {
+	err := c.Store.Create(ctx, id, event, keep)
+	c.die()
+	return err
+}
+
+func (c crashing) Change(ctx context.Context, id string, decide store.Decide, keep store.Keep) error {
+	err := c.Store.Change(ctx, id, decide, keep)
+	c.die()
+	return err
+}
+
+func (c crashing) die() {
+	if c.dies.Load() {
+		panic("it dies")
+	}
+}
+
+func TestACrashRightAfterABookingKeepsItsAnswer(t *testing.T) {
+	var dies atomic.Bool
+	s, err := serve(databasetest.New(t, migrations.FS), func(s app.Store) app.Store { return crashing{s, &dies} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/accounts/" + s.open(t, "1000").ID
+	for i, booking := range []struct {
+		path, body string
+		status     int
+		version    int64
+	}{
+		{"/v1/accounts", `{"owner": "bob", "opening": {"amount": "1", "currency": "EUR"}}`, http.StatusCreated, 1},
+		{path + "/deposits", newBooking("500", "EUR"), http.StatusOK, 2},
+		{path + "/withdrawals", newBooking("200", "EUR"), http.StatusOK, 3},
+	} {
+		key := fmt.Sprint("crash-", i)
+		dies.Store(true)
+		if w := s.send("POST", booking.path, booking.body, key); w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", booking.path, w.Code, w.Body)
+		}
+		dies.Store(false)
+		w := s.send("POST", booking.path, booking.body, key)
+		var answer api.Account
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != booking.status || answer.Version != booking.version ||
+			w.Header().Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s, repeated: %d %s, %v", booking.path, w.Code, w.Body, err)
+		}
+	}
+	if err := s.accounts.Projector().CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var page api.BalancePage
+	if s.call(t, "GET", "/v1/balances", "", http.StatusOK, &page); len(page.Items) != 2 || page.Items[0].Balance.Amount != "1300" {
+		t.Errorf("balances %+v", page.Items)
 	}
 }
 
