@@ -156,7 +156,7 @@ func TestSourceThatIsCutInItsFirstBytes(t *testing.T) {
 }
 
 func TestAReaderKeepsNoMoreThanARow(t *testing.T) {
-	endless := io.MultiReader(strings.NewReader("\""), io.LimitReader(letters{}, 256<<20), strings.NewReader("\"\nend\n"))
+	endless := io.MultiReader(strings.NewReader("\""), io.LimitReader(letters{}, 16<<20), strings.NewReader("\"\nend\n"))
 	r := NewReader(endless, State{})
 	row, err := r.Next()
 	if err != nil || !errors.Is(row.Err, ErrTooLong) {
