@@ -190,9 +190,14 @@ var all = []mutant{
 		[]tests{{"chassis/eventstore", "TestSQLiteConforms/an append on another version"}},
 	},
 	{
-		"event store", "a repeated command appends again",
-		[]edit{{"chassis/eventstore/append.go", "if commit, err = done(ctx, tx, command, stream); err != nil || commit.Repeated {\n\t\t\treturn err\n\t\t}\n\t\tcommit, err = s.insert", "if commit, err = done(ctx, tx, command, stream); err != nil {\n\t\t\treturn err\n\t\t}\n\t\tcommit, err = s.insert"}},
+		"event store", "a command is not remembered",
+		[]edit{{"chassis/eventstore/append.go", "if command != \"\" {\n\t\tr := commandRow", "if command == \"never\" {\n\t\tr := commandRow"}},
 		[]tests{{"chassis/eventstore", "TestSQLiteConforms/a command that comes again"}},
+	},
+	{
+		"event store", "more is withdrawn than there is",
+		[]edit{{"services/ledger/internal/domain/account.go", "case errors.Is(err, money.ErrNegative):\n\t\treturn MoneyWithdrawn{}, ErrInsufficient", "case errors.Is(err, money.ErrNegative):"}},
+		[]tests{{"services/ledger/internal/domain", "."}},
 	},
 	{
 		"sharding", "a shard writes what it does not own",
@@ -246,7 +251,52 @@ var all = []mutant{
 	},
 	{
 		"domain", "an order is settled twice",
-		[]edit{{"services/orders/internal/domain/order.go", "if o.Status != Confirmed {\n\t\treturn false", "if o.Status == \"\" {\n\t\treturn false"}},
+		[]edit{{"services/orders/internal/domain/order.go", "if o.is.Status != Confirmed {", "if o.is.Status == Drafted {"}},
 		[]tests{{"services/orders/internal/domain", "."}},
+	},
+	{
+		"domain", "a payment of another amount than the total",
+		[]edit{{"services/orders/internal/domain/order.go", "case !payment.Amount.Equal(o.is.Total):\n\t\treturn ErrAmount\n", ""}},
+		[]tests{{"services/orders/internal/domain", "."}},
+	},
+	{
+		"domain", "the payment stays when the items change",
+		[]edit{{"services/orders/internal/domain/order.go", "o.record(ItemRemoved{ProductID: productID})\n\to.clearPayment()", "o.record(ItemRemoved{ProductID: productID})"}},
+		[]tests{{"services/orders/internal/domain", "."}},
+	},
+	{
+		"strangler", "the flag is not asked",
+		[]edit{{"services/gateway/internal/strangler/strangler.go", "case byLegacy:\n", "case \"never\":\n"}},
+		[]tests{{"services/gateway/internal/http", "TestAFlagFlipsAResourceWithoutARestart"}},
+	},
+	{
+		"strangler", "a share of the users is a share of the requests",
+		[]edit{{"services/gateway/internal/strangler/strangler.go", "byNew, userKey(c))", "byNew, userKey(c)+c.GetHeader(\"X-Request-Id\")+c.Request.Header.Get(\"Traceparent\")+c.Request.URL.String())"}},
+		[]tests{{"services/gateway/internal/http", "TestAShareOfTheUsersIsStableAndOnlyGrows"}},
+	},
+	{
+		"strangler", "nobody compares in shadow mode",
+		[]edit{{"services/gateway/internal/strangler/strangler.go", "\t\twatch(ctx, s.Shadow, taken, q)\n", "\t\t_ = watch[T]\n"}},
+		[]tests{{"services/gateway/internal/http", "Shadow"}},
+	},
+	{
+		"API gateway", "headers of one connection are passed on",
+		[]edit{{"services/gateway/internal/proxy/header.go", "h = h.Clone()\n\tdropHopByHop(h)", "h = h.Clone()"}},
+		[]tests{{"services/gateway/internal/http", "TestHeadersOfOneConnectionStayOnIt"}},
+	},
+	{
+		"cache aside", "what was read before a change is left after it",
+		[]edit{{"services/catalog/internal/cache/guard.go", "p.Set(ctx, key(id), string(held), c.opt.Hold)", "p.Exists(ctx, key(id))"}},
+		[]tests{{"services/catalog/internal/cache", "."}},
+	},
+	{
+		"hourly run", "each replica has its own",
+		[]edit{{"services/news/internal/store/run.go", `Where("run_row.lease_until <= ?", now)`, `Where("run_row.lease_until <> ?", now)`}},
+		[]tests{{"services/news/internal/app", "TestOneReplicaHasTheHour"}, {"services/news/internal/store", "TestSQLiteConforms"}},
+	},
+	{
+		"notifications", "a message is anybody's as soon as it is taken",
+		[]edit{{"services/notifications/internal/app/sender.go", "n.now().Add(lease))", "n.now())"}},
+		[]tests{{"services/notifications/internal/app", "TestRunOfTwoReplicas|TestMessagesAreSentOnce|TestACrash"}},
 	},
 }
