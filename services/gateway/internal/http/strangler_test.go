@@ -451,7 +451,9 @@ func TestAShadowKeepsNobodyWaiting(t *testing.T) {
 }
 
 func TestAComparisonEndsWithItsTime(t *testing.T) {
-	g := newGateway(t, func(s *setup) { s.shadow = strangler.ShadowOptions{Timeout: 20 * time.Millisecond} })
+	g := newGateway(t, func(s *setup) {
+		s.shadow.Timeout, s.client.Timeout = 20*time.Millisecond, time.Minute // the call would go on for longer
+	})
 	g.callees["legacy"].answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	g.callees["catalog"].answers(says(200, plain, encoded(t, newProduct(cup("p1")))))
 	g.flipped(t, "{value: shadow}", "shadow")
