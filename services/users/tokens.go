@@ -33,7 +33,7 @@ type settings struct {
 		Key        config.Secret `config:"key" required:"true" doc:"what the signing keys are encrypted with: 32 random bytes in base64"`
 		Lifetime   time.Duration `config:"lifetime" default:"10m" doc:"how long a token is valid"`
 		Rotation   time.Duration `config:"rotation" default:"24h" doc:"how long a key signs"`
-		UserScopes []string      `config:"userScopes" default:"orders:read,orders:write,users:read" doc:"what a user who logs in may do"`
+		UserScopes []string      `config:"userScopes" default:"orders:read,orders:write,payments:read,users:read" doc:"what a user who logs in may do"`
 		Client     struct {
 			ID     string        `config:"id" doc:"a first client, which is made or changed to this at the start"`
 			Secret config.Secret `config:"secret" doc:"that client's secret"`
