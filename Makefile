@@ -19,7 +19,7 @@ FUZZTIME ?= 30s
 ROUNDS   ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test mutants verify mesh-proof mesh-bench kind-up kind-down kind-status kind-logs kind-e2e dashboards lint bench soak fmt generate tools clean race-note
+.PHONY: help demo up seed play test mutants verify mesh-proof mesh-bench kind-up kind-down kind-status kind-logs kind-e2e dashboards lint bench soak fmt generate tools clean race-note
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ demo: ## scaffold a service into a scratch copy, run it with the others, show it
 
 up: ## run all services on this machine until Ctrl-C
 	$(GO) run ./cmd/scaffold up
+
+seed: ## fill the running shop with products, users and orders, the same each time (ARGS="-orders 100")
+	$(GO) run ./test/seed $(ARGS)
+
+play: ## have people shop in the running shop until Ctrl-C, and show what they get (ARGS="-for 60s")
+	$(GO) run ./test/play $(ARGS)
 
 test: race-note ## unit tests, race detector on; needs only Go and make
 	$(GO) run ./test/proofs -unchecked $(TESTS)

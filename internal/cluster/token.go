@@ -50,6 +50,15 @@ func (p *Platform) withFirstClient(objects []*unstructured.Unstructured) {
 
 // Token asks the platform's issuer, through the gateway, for a token with these scopes; with all that there are when none is named.
 func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) {
+	secret, err := p.ClientSecret(ctx)
+	if err != nil {
+		return "", err
+	}
+	return token.Request(ctx, p.Browser(), "https://"+p.Model.Platform.Gateway.Hosts[0], secret, scopes...)
+}
+
+// ClientSecret is the secret of token.Client, with which tokens are asked for.
+func (p *Platform) ClientSecret(ctx context.Context) (string, error) {
 	issuer := token.Issuer(p.Model)
 	if issuer == nil {
 		return "", errors.New("get a token: no service of the platform issues tokens")
@@ -57,8 +66,7 @@ func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) 
 	if _, err := p.Open(ctx); err != nil {
 		return "", err
 	}
-	name := issuer.Name + "-stores"
-	o, err := p.client.dynamic.Resource(secrets).Namespace(p.Model.Platform.Namespace).Get(ctx, name, metav1.GetOptions{})
+	o, err := p.client.dynamic.Resource(secrets).Namespace(p.Model.Platform.Namespace).Get(ctx, issuer.Name+"-stores", metav1.GetOptions{})
 	if err != nil {
 		return "", fmt.Errorf("get a token: %w", err)
 	}
@@ -66,5 +74,5 @@ func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	return token.Request(ctx, p.Browser(), "https://"+p.Model.Platform.Gateway.Hosts[0], string(held[clientSecretKey]), scopes...)
+	return string(held[clientSecretKey]), nil
 }

@@ -95,13 +95,10 @@ func (p *Platform) TokenCommand() string {
 
 // Token asks the running issuer for a token with these scopes; with all that there are when none is named.
 func (p *Platform) Token(ctx context.Context, scopes ...string) (string, error) {
-	issuer := token.Issuer(p.options.Model)
-	if issuer == nil || p.procs[issuer.Name] == nil {
-		return "", errors.New("get a token: no service that issues tokens is running")
-	}
-	secret, err := os.ReadFile(p.secret(secretFile))
+	secret, err := p.ClientSecret(ctx)
 	if err != nil {
-		return "", fmt.Errorf("get a token: %w", err)
+		return "", err
 	}
-	return token.Request(ctx, http.DefaultClient, p.procs[issuer.Name].URL, strings.TrimSpace(string(secret)), scopes...)
+	issuer := token.Issuer(p.options.Model)
+	return token.Request(ctx, http.DefaultClient, p.procs[issuer.Name].URL, secret, scopes...)
 }
