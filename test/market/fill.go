@@ -196,6 +196,9 @@ func unexpected(answer answered) error {
 	return fmt.Errorf("%s: %s", answer.Status(), answer.GetBody())
 }
 
+// carriedOut tells whether a request had an effect, and not an earlier one with the same key.
+func carriedOut(response *http.Response) bool { return response.Header.Get("Idempotency-Replayed") == "" }
+
 var errEarlier = errors.New("what it needs failed before")
 
 // known are the ids of the products that the shop has, by SKU.
@@ -235,7 +238,7 @@ func (f *filling) product(ctx context.Context, i int, known map[string]string) (
 		return false, unexpected(answer)
 	}
 	f.filled.Products[i] = answer.JSON201.ID
-	return true, nil
+	return carriedOut(answer.HTTPResponse), nil
 }
 
 // amount is an amount of cents as a decimal number.
@@ -295,7 +298,8 @@ func (f *filling) monolith(ctx context.Context, i int) (bool, error) {
 
 func (f *filling) user(ctx context.Context, i int) (bool, error) {
 	u := f.plan.User(i)
-	answer, err := f.clients.Users.CreateUserWithResponse(ctx, usersapi.NewUser{Name: u.Name, Email: u.Email, Password: &u.Password})
+	key := f.plan.Key("user", i)
+	answer, err := f.clients.Users.CreateUserWithResponse(ctx, &usersapi.CreateUserParams{IdempotencyKey: &key}, usersapi.NewUser{Name: u.Name, Email: u.Email, Password: &u.Password})
 	if err != nil {
 		return false, err
 	}
@@ -311,7 +315,7 @@ func (f *filling) user(ctx context.Context, i int) (bool, error) {
 		return false, unexpected(answer)
 	}
 	f.filled.People[i] = person
-	return answer.JSON201 != nil, nil
+	return answer.JSON201 != nil && carriedOut(answer.HTTPResponse), nil
 }
 
 // card registers a user's card, unless an order of the user was paid with one. It gives the addresses that the user has orders for.
@@ -356,7 +360,7 @@ func (f *filling) register(ctx context.Context, person Person, number, key strin
 	if answer.JSON201 == nil {
 		return "", false, unexpected(answer)
 	}
-	return answer.JSON201.ID, answer.HTTPResponse.Header.Get("Idempotency-Replayed") == "", nil
+	return answer.JSON201.ID, carriedOut(answer.HTTPResponse), nil
 }
 
 // Card is a card of a number that is good for long.
@@ -392,7 +396,7 @@ func (f *filling) order(ctx context.Context, i int, placed []map[string]bool) (b
 	if answer.JSON201 == nil {
 		return false, unexpected(answer)
 	}
-	return answer.HTTPResponse.Header.Get("Idempotency-Replayed") == "", nil
+	return carriedOut(answer.HTTPResponse), nil
 }
 
 // settle waits until the orders of all users are completed or cancelled, and counts those of the plan by what they are.
