@@ -197,7 +197,9 @@ func unexpected(answer answered) error {
 }
 
 // carriedOut tells whether a request had an effect, and not an earlier one with the same key.
-func carriedOut(response *http.Response) bool { return response.Header.Get("Idempotency-Replayed") == "" }
+func carriedOut(response *http.Response) bool {
+	return response.Header.Get("Idempotency-Replayed") == ""
+}
 
 var errEarlier = errors.New("what it needs failed before")
 
