@@ -46,7 +46,8 @@ func completesOrCancels(t *testing.T, p *shop, way string) {
 	if got := payment(t, p, paid.ID); got.Amount.Amount != "25.00" {
 		t.Errorf("its payment is %+v", got)
 	}
-	if invoiced := settled(t, p, placeOn(t, p, ada, tea, "")); invoiced.Status != "completed" {
+	invoiced := settled(t, p, placeOn(t, p, ada, tea, ""))
+	if invoiced.Status != "completed" {
 		t.Errorf("an order on invoice is %+v", invoiced)
 	}
 	wantStock(t, p, tea, 6, 0)
@@ -68,6 +69,7 @@ func completesOrCancels(t *testing.T, p *shop, way string) {
 		wantStock(t, p, tea, 6, 0)
 		wantNotShipped(t, p, lost.ID)
 	}
+	wantSummary(t, p, ada, []string{paid.ID, invoiced.ID}, 5, "50.00")
 }
 
 // placeOn orders two pieces of a product, to be paid by a method; the empty one is the default.
