@@ -136,11 +136,7 @@ func newGateway(t *testing.T, change ...func(*setup)) *gateway {
 	}
 	clients := map[string]*httpclient.Client{}
 	for _, name := range callees {
-		answer := says(http.StatusOK, plain, `{"from":"`+name+`"}`)
-		if name == "legacy" {
-			answer = legacytest.New(t).ServeHTTP
-		}
-		g.callees[name] = newCallee(t, answer)
+		g.callees[name] = newCallee(t, says(http.StatusOK, plain, `{"from":"`+name+`"}`))
 		o := with.client
 		o.Name, o.URL, o.Forward, o.Registerer, o.Log = name, g.callees[name].URL, true, g.tel.Registry, g.tel.Log
 		o.Tracer, o.Propagator = g.tel.Tracing, g.tel.Propagator
@@ -175,6 +171,12 @@ func newGateway(t *testing.T, change ...func(*setup)) *gateway {
 	g.Server = httptest.NewServer(server.Handler())
 	t.Cleanup(g.Close)
 	return g
+}
+
+// monolith has the real one answer, on a database of the test's own.
+func (g *gateway) monolith(t *testing.T) {
+	t.Helper()
+	g.callees["legacy"].answers(legacytest.New(t).ServeHTTP)
 }
 
 func (g *gateway) openFlags(t *testing.T) {

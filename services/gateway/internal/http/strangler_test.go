@@ -33,9 +33,10 @@ func cup(id string) oldProduct {
 	return oldProduct{ID: id, Code: "C-" + id, Title: "Cup " + id, LongText: "Holds tea.", Price: 1250, Currency: "EUR"}
 }
 
-// keep puts products into the monolith.
+// keep has the real monolith answer, with these products.
 func (g *gateway) keep(t *testing.T, products ...oldProduct) {
 	t.Helper()
+	g.monolith(t)
 	for _, p := range products {
 		body, err := json.Marshal(p)
 		if err != nil {
@@ -192,11 +193,12 @@ func TestNobodySeesWhoHasAnswered(t *testing.T) {
 func TestPagesGoOnWhereTheLastOneEnded(t *testing.T) {
 	g := newGateway(t)
 	var want []string
+	var kept []oldProduct
 	for i := range 23 {
-		p := cup(fmt.Sprintf("p%02d", i))
-		want = append(want, p.ID)
-		g.keep(t, p)
+		kept = append(kept, cup(fmt.Sprintf("p%02d", i)))
+		want = append(want, kept[i].ID)
 	}
+	g.keep(t, kept...)
 	g.callees["catalog"].answers(func(w http.ResponseWriter, r *http.Request) { // as the catalog does
 		limit, page := 0, catalogapi.ProductPage{Items: []catalogapi.Product{}}
 		_, _ = fmt.Sscan(r.URL.Query().Get("limit"), &limit)
@@ -268,9 +270,11 @@ func TestPagesGoOnWhereTheLastOneEnded(t *testing.T) {
 
 func TestProductsAreChosenByTheirIDs(t *testing.T) {
 	g := newGateway(t)
+	var kept []oldProduct
 	for i := range 30 {
-		g.keep(t, cup(fmt.Sprintf("p%02d", i)))
+		kept = append(kept, cup(fmt.Sprintf("p%02d", i)))
 	}
+	g.keep(t, kept...)
 	g.flipped(t, "{value: legacy}", "legacy")
 	got := g.send(t, "GET", "/api/products?ids=p29,nobody,p03,p29,p07", "")
 	var page catalogapi.ProductPage
@@ -320,6 +324,7 @@ func TestAMonolithThatFailsIsAProblem(t *testing.T) {
 
 func TestSuppliersComeFromTheMonolith(t *testing.T) {
 	g := newGateway(t)
+	g.monolith(t)
 	got := g.send(t, "GET", "/api/suppliers?limit=2", "")
 	want := `{"items":[{"id":"sup-001","name":"Adler \u0026 Söhne Werkzeuge","city":"Remscheid"},{"id":"sup-002","name":"Baltic Timber","city":"Gdańsk"}]}`
 	if got.status != http.StatusOK || got.body != want {

@@ -52,6 +52,7 @@ func TestAnOldClientGetsItsEnvelope(t *testing.T) {
 
 func TestWhatIsRewrittenIsDeclared(t *testing.T) {
 	g := newGateway(t)
+	g.monolith(t)
 	for operation, path := range map[string]string{
 		"listProducts": "/api/products", "getProduct": "/api/products/p", "getUser": "/api/users/ada", "listOrders": "/api/orders?customerId=ada",
 		"getOrder": "/api/orders/o", "getOrderDetails": "/api/orders/o/details", "getDashboard": "/api/dashboard",
