@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -274,26 +273,5 @@ func TestFaultyReplicaIsEjected(t *testing.T) {
 // fail has a pod answer every request with 503, until what it gives is called, or the test ends.
 func (s *shop) fail(t *testing.T, pod corev1.Pod) (heal func()) {
 	t.Helper()
-	address, stop, err := s.Forward(t.Context(), s.namespace, pod.Name, adminPort)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	set := load.Request{Method: "PUT", URL: "http://" + address + "/fault", Body: `{"error": 503, "share": 1}`}
-	if a := set.Send(t.Context(), http.DefaultClient); !a.OK() {
-		t.Fatalf("make %s fail: %d %s%s", pod.Name, a.Status, a.Body, a.Error)
-	}
-	healed := false
-	heal = func() {
-		if healed {
-			return
-		}
-		healed = true
-		end := load.Request{Method: "DELETE", URL: "http://" + address + "/fault"}
-		if a := end.Send(context.WithoutCancel(t.Context()), http.DefaultClient); !a.OK() {
-			t.Errorf("heal %s: %d %s%s", pod.Name, a.Status, a.Body, a.Error)
-		}
-	}
-	t.Cleanup(heal)
-	return heal
+	return s.misbehave(t, pod.Name, `{"error": 503, "share": 1}`)
 }
