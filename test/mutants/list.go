@@ -215,6 +215,29 @@ var all = []mutant{
 		[]tests{{"chassis/shard", "TestSQLiteConforms/(a write under way|nothing is lost|a target that lost)"}},
 	},
 	{
+		"sharding", "a registration that was given up can keep its user yet",
+		[]edit{
+			{"services/users/internal/store/create.go", `if _, err := tx.NewInsert().Model(&void).On("CONFLICT (id) DO NOTHING").Exec(ctx); err != nil {`, `if void.ID == "" {`},
+			{"services/users/internal/store/create.go", `row, err = one[User](ctx, tx, "user", "id = ?", held.UserID)`, `row.Void = true`},
+		},
+		[]tests{{"services/users/internal/store", "TestSQLiteConforms/a registration that was given up"}},
+	},
+	{
+		"sharding", "an address is taken from whoever took it over",
+		[]edit{{"services/users/internal/store/create.go", "\n\t\tWhere(\"user_id = ?\", held.UserID).Exec(ctx)\n\tif err != nil {\n\t\treturn fmt.Errorf(\"take", "\n\t\tExec(ctx)\n\tif err != nil {\n\t\treturn fmt.Errorf(\"take"}},
+		[]tests{{"services/users/internal/store", "TestSQLiteConforms/of two who take an address over"}},
+	},
+	{
+		"read model", "an order that is told of again counts again",
+		[]edit{{"services/users/internal/summary/summary.go", "if n, err := result.RowsAffected(); err != nil || n == 0 {", "if n, err := result.RowsAffected(); err != nil || n < 0 {"}},
+		[]tests{{"services/users/internal/summary", "TestSQLiteConforms/an order that is told of again"}},
+	},
+	{
+		"read model", "a late event has the last word",
+		[]edit{{"services/users/internal/summary/summary.go", "if o.SettledAt.After(s.LastOrderAt) {", "if o.SettledAt != s.LastOrderAt {"}},
+		[]tests{{"services/users/internal/summary", "TestSQLiteConforms/the order of events"}},
+	},
+	{
 		"tombstones", "a release that overtakes its reservation is forgotten",
 		[]edit{{"services/inventory/internal/domain/reservation.go", "Reserve: {to: Reserved}, Release: {to: Released},\n\t\tPromise: {to: Promised}", "Reserve: {to: Reserved}, Release: {to: Absent},\n\t\tPromise: {to: Promised}"}},
 		[]tests{{"services/inventory/internal/domain", "."}},
