@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,11 +27,14 @@ type source struct {
 	during  func() // called while the database is read, after it has been looked at
 }
 
-func (s *source) get(_ context.Context, id string) (store.Product, error) {
+func (s *source) get(ctx context.Context, id string) (store.Product, error) {
 	s.asked.Add(1)
 	version := int(s.version.Load())
 	if s.during != nil {
 		s.during()
+	}
+	if ctx.Err() != nil {
+		return store.Product{}, ctx.Err()
 	}
 	if version == 0 {
 		return store.Product{}, store.ErrNotFound
@@ -38,8 +42,10 @@ func (s *source) get(_ context.Context, id string) (store.Product, error) {
 	return store.Product{ID: id, Name: "Tea", Version: version}, nil
 }
 
+// newCache is patient, unless the test says otherwise: a busy machine is not what it is about.
 func newCache(t *testing.T, addr string, s *source, opt Options) *Cache {
 	t.Helper()
+	opt.Timeout, opt.Lease = cmp.Or(opt.Timeout, 20*time.Second), cmp.Or(opt.Lease, 20*time.Second)
 	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true}) // as package chassis does
 	t.Cleanup(func() { _ = client.Close() })
 	c, err := New(client, s.get, opt)
@@ -191,7 +197,7 @@ func TestWhoLeavesDoesNotTakeTheOthersAnswer(t *testing.T) {
 func TestWithoutRedisTheSourceAnswers(t *testing.T) {
 	server, s := miniredis.RunT(t), &source{}
 	s.version.Store(1)
-	c := newCache(t, server.Addr(), s, Options{Again: 10 * time.Millisecond, Timeout: time.Second})
+	c := newCache(t, server.Addr(), s, Options{Again: 10 * time.Millisecond})
 	wants(t, c, s, 1, 1)
 	server.Close()
 	s.version.Store(2)
@@ -230,8 +236,8 @@ func TestRedisThatHangsCostsLittle(t *testing.T) {
 func TestWhatChangedWithoutRedisIsRemovedWhenItIsBack(t *testing.T) {
 	server, s := miniredis.RunT(t), &source{}
 	s.version.Store(1)
-	writer := newCache(t, server.Addr(), s, Options{Again: 20 * time.Millisecond, Timeout: time.Second})
-	reader := newCache(t, server.Addr(), s, Options{Again: 20 * time.Millisecond, Timeout: time.Second})
+	writer := newCache(t, server.Addr(), s, Options{Again: 20 * time.Millisecond})
+	reader := newCache(t, server.Addr(), s, Options{Again: 20 * time.Millisecond})
 	wants(t, writer, s, 1, 1)
 	server.Close()
 	writer.Hold(t.Context(), []string{"1"})
