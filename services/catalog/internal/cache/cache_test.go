@@ -183,7 +183,9 @@ func TestWhoLeavesDoesNotTakeTheOthersAnswer(t *testing.T) {
 	first, second := make(chan error, 1), make(chan error, 1)
 	go func() { _, err := c.Get(ctx, "1"); first <- err }()
 	eventually(t, func() bool { return s.asked.Load() == 1 })
-	go func() { _, err := c.Get(t.Context(), "1"); second <- err }()
+	stays := &watched{Context: t.Context(), waits: make(chan struct{})}
+	go func() { _, err := c.Get(stays, "1"); second <- err }()
+	<-stays.waits
 	leave()
 	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Errorf("who left got %v", err)
@@ -192,6 +194,19 @@ func TestWhoLeavesDoesNotTakeTheOthersAnswer(t *testing.T) {
 	if err := <-second; err != nil {
 		t.Errorf("who stayed got %v", err)
 	}
+}
+
+// watched tells when somebody begins to wait for it.
+type watched struct {
+	context.Context //nolint:containedctx // it is a context
+
+	once  sync.Once
+	waits chan struct{}
+}
+
+func (w *watched) Done() <-chan struct{} {
+	w.once.Do(func() { close(w.waits) })
+	return w.Context.Done()
 }
 
 func TestWithoutRedisTheSourceAnswers(t *testing.T) {
