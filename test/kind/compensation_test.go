@@ -16,18 +16,33 @@ import (
 	"github.com/trellis-mesh/trellis/internal/cluster/load"
 )
 
+// payment and stock are what the test looks at.
+type payment struct {
+	Status        string
+	Degraded      bool
+	TransactionID string
+	Amount        struct{ Amount string }
+}
+
+type stock struct{ OnHand, Reserved int }
+
+// hangingCard registers a card that is charged, and the answer is lost.
+func (s *shop) hangingCard(t *testing.T) string {
+	t.Helper()
+	card, err := s.create(t.Context(), "/v1/payment-methods", map[string]any{
+		"customerId": s.customer, "card": map[string]any{"number": "4000000000000259", "expiryMonth": 12, "expiryYear": 2099, "cvv": "123"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return card
+}
+
 // TestOrderThatFailsAfterTheChargeIsCompensatedOverKafka follows an order by events whose charge the gateway makes without anybody
 // hearing of it; inventory then tells that it cannot keep the stock after all. Nobody calls anybody to make it good: orders tells that
 // the order is cancelled, payments gives the money back, and inventory releases the stock.
 func TestOrderThatFailsAfterTheChargeIsCompensatedOverKafka(t *testing.T) {
 	s := theShop(t)
-	type payment struct {
-		Status        string
-		Degraded      bool
-		TransactionID string
-		Amount        struct{ Amount string }
-	}
-	type stock struct{ OnHand, Reserved int }
 	show := func(path string, into any) error {
 		a, err := s.ask(t.Context(), "GET", path, nil, nil)
 		if err != nil {
@@ -46,13 +61,7 @@ func TestOrderThatFailsAfterTheChargeIsCompensatedOverKafka(t *testing.T) {
 	if err := show("/v1/stock/"+product, &before); err != nil {
 		t.Fatal(err)
 	}
-	const hangs = "4000000000000259" // it is charged, and the answer is lost
-	card, err := s.create(t.Context(), "/v1/payment-methods", map[string]any{
-		"customerId": s.customer, "card": map[string]any{"number": hangs, "expiryMonth": 12, "expiryYear": 2099, "cvv": "123"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	card := s.hangingCard(t)
 	var heal []func()
 	for _, pod := range s.readyPods(t, "app=legacy") { // so that payments does not find out at once
 		heal = append(heal, s.misbehave(t, pod.Name, `{"refuse": true, "share": 1, "operations": ["gatewayLookup"]}`))

@@ -81,33 +81,14 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 		_ = rumours.Wait()
 	})
 
-	var placing errgroup.Group
-	var mu sync.Mutex
 	pause := 2 * time.Second * time.Duration(kills) / time.Duration(orders) // so that orders come as long as somebody is killed
-	for _, c := range customers {
-		random := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
-		placing.Go(func() error {
-			for _, w := range c.wishes(random, orders) {
-				moment(random, pause)
-				id, err := s.place(ctx, w, c.way)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				acknowledged = append(acknowledged, id)
-				mu.Unlock()
-				if w.Method == "invoice" { // and the customer pays it after all
-					card := c.cards[[]string{"pays", "pays", "spent", "fails", "hangs"}[random.IntN(5)]]
-					placing.Go(func() error { return s.pay(ctx, id, card) })
-				}
-			}
-			return nil
-		})
-	}
+	trade := s.trade(ctx, random, customers, orders, pause)
 	killed := massacre(t, random, append(victims, s.faults()...), kills)
-	if err := placing.Wait(); err != nil {
+	placed, err := trade()
+	if err != nil {
 		t.Fatal(err)
 	}
+	acknowledged = append(acknowledged, placed...)
 	hush()
 	if err := rumours.Wait(); err != nil {
 		t.Fatal(err)
@@ -147,6 +128,37 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 		t.Errorf("%d charges were given back; the order that could not be shipped is %+v", l.refunds, l.orders[refunded])
 	}
 	t.Logf("\n%s%d events told again; killed: %s", l, told.Load(), killed)
+}
+
+// trade has each customer place so many orders, with pauses, and pay the invoices; what it gives waits for that, and gives the orders.
+func (s *shop) trade(ctx context.Context, random *rand.Rand, customers []buyer, orders int, pause time.Duration) func() ([]string, error) {
+	var group errgroup.Group
+	var mu sync.Mutex
+	var placed []string
+	for _, c := range customers {
+		random := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
+		group.Go(func() error {
+			for _, w := range c.wishes(random, orders) {
+				moment(random, pause)
+				id, err := s.place(ctx, w, c.way)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				placed = append(placed, id)
+				mu.Unlock()
+				if w.Method == "invoice" { // and the customer pays it after all
+					card := c.cards[[]string{"pays", "pays", "spent", "fails", "hangs"}[random.IntN(5)]]
+					group.Go(func() error { return s.pay(ctx, id, card) })
+				}
+			}
+			return nil
+		})
+	}
+	return func() ([]string, error) {
+		err := group.Wait()
+		return placed, err
+	}
 }
 
 // massacre kills victims at random moments, and starts each again, and gives how often each died.
