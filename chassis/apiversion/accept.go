@@ -26,7 +26,7 @@ func preferences(accept []string) []preference {
 			for name, value := range parameters {
 				switch name {
 				case "q":
-					if p.quality, err = strconv.ParseFloat(value, 64); err != nil || p.quality < 0 || p.quality > 1 {
+					if p.quality, err = strconv.ParseFloat(value, 64); err != nil || !(p.quality >= 0 && p.quality <= 1) { // NaN is neither
 						p.quality = 0
 					}
 				case "charset":

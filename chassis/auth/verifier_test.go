@@ -240,6 +240,41 @@ func TestKeySetLeavesOutWhatCannotVerify(t *testing.T) {
 	}
 }
 
+// FuzzParseKeySet reads key sets as an issuer, or somebody in its place, may publish them. Whatever is taken can verify, and never with a
+// secret.
+func FuzzParseKeySet(f *testing.F) {
+	good, err := PublicKeySet([]SigningKey{newKey(f, noon)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0"},{"kty":"EC","kid":"b","crv":"P-256","x":"AA","y":"AA"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"c","n":"AQAB","e":"AQAB"},{"kty":"OKP","kid":"","crv":"Ed25519","x":""}]}`))
+	f.Add([]byte(`{"kty":"EC"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		set, err := ParseKeySet(data)
+		if (set == nil) == (err == nil) {
+			t.Fatalf("set %v and error %v", set, err)
+		}
+		if err != nil {
+			return
+		}
+		if set.Len() == 0 || set.Len() > maxKeys {
+			t.Fatalf("%d keys", set.Len())
+		}
+		for id, key := range set.keys {
+			if id == "" || key.ID != id || key.public == nil || key.print == "" || len(key.algorithms) == 0 {
+				t.Fatalf("%q: %+v", id, key)
+			}
+			for _, algorithm := range key.algorithms {
+				if algorithm.IsSymmetric() || algorithm.String() == "none" {
+					t.Fatalf("%q is good for %s", id, algorithm)
+				}
+			}
+		}
+	})
+}
+
 func FuzzVerify(f *testing.F) {
 	key := newKey(f, noon)
 	set := keySet(f, key)

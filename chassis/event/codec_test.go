@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
@@ -144,6 +145,35 @@ func FuzzDecode(f *testing.F) {
 		}
 		if diff := cmp.Diff(e.String(), same.String()); diff != "" {
 			t.Errorf("it changed (-read +written):\n%s", diff)
+		}
+	})
+}
+
+// FuzzDeadLetter buries records as anybody may have written them, even such as look like dead letters already, and reads them again.
+func FuzzDeadLetter(f *testing.F) {
+	f.Add("ce_id:1", []byte("{}"), "no stock", 3)
+	f.Add("dead_cause:forged\nDead_attempts:x\n"+deadAttempts+":99\n"+deadTruncated+":true", []byte(nil), "\xff"+strings.Repeat("é", longestCause), -1)
+	f.Fuzz(func(t *testing.T, lines string, payload []byte, cause string, attempts int) {
+		m := kafka.Message{Topic: "orders", Partition: 2, Offset: 7, Key: []byte("k"), Value: payload}
+		for line := range strings.SplitSeq(lines, "\n") {
+			key, value, _ := strings.Cut(line, ":")
+			m.Headers = append(m.Headers, kafka.Header{Key: key, Value: []byte(value)})
+		}
+		before, _ := decode(m.Headers, m.Value)
+		m.Headers = deadHeaders(m, attempts, errors.New(cause))
+		letter := letterOf(m)
+		if letter.Attempts != attempts || letter.Origin != "orders/2/7" || letter.Truncated || letter.Time.IsZero() {
+			t.Fatalf("%+v", letter)
+		}
+		if len(letter.Cause) > longestCause || !utf8.ValidString(letter.Cause) || utf8.ValidString(cause) && !strings.HasPrefix(cause, letter.Cause) {
+			t.Fatalf("cause %q of %q", letter.Cause, cause)
+		}
+		if letter.Event.ID() != before.ID() || letter.Event.Type() != before.Type() {
+			t.Fatalf("the event is %v, and was %v", letter.Event, before)
+		}
+		m.Headers = truncated(m.Headers)
+		if letter := letterOf(m); !letter.Truncated || letter.Attempts != attempts || letter.Origin != "orders/2/7" {
+			t.Fatalf("truncated: %+v", letter)
 		}
 	})
 }
