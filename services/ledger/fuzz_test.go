@@ -7,6 +7,10 @@ import (
 )
 
 // FuzzRequests looks for requests that the service cannot bear.
-func FuzzRequests(f *testing.F) {
-	contractfuzz.Run(f, contractfuzz.Service{Spec: spec, Wire: wire})
+func FuzzRequests(f *testing.F) { contractfuzz.Run(f, service()) }
+
+func TestCreatingIsIdempotent(t *testing.T) { contractfuzz.Idempotency(t, service()) }
+
+func service() contractfuzz.Service {
+	return contractfuzz.Service{Spec: spec, Wire: wire}
 }

@@ -12,8 +12,12 @@ import (
 )
 
 // FuzzRequests looks for requests that the service cannot bear.
-func FuzzRequests(f *testing.F) {
-	contractfuzz.Run(f, contractfuzz.Service{
+func FuzzRequests(f *testing.F) { contractfuzz.Run(f, service()) }
+
+func TestCreatingIsIdempotent(t *testing.T) { contractfuzz.Idempotency(t, service()) }
+
+func service() contractfuzz.Service {
+	return contractfuzz.Service{
 		Spec: spec, Wire: wire,
 		Callees: map[string][]byte{
 			"catalog":   catalogapi.Contract,
@@ -22,5 +26,5 @@ func FuzzRequests(f *testing.F) {
 			"shipping":  shippingapi.Contract,
 			"users":     usersapi.Contract,
 		},
-	})
+	}
 }

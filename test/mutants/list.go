@@ -135,6 +135,11 @@ var all = []mutant{
 		[]tests{{"chassis/idempotency", "TestSQLiteConforms"}},
 	},
 	{
+		"idempotency", "an operation that creates takes no keys",
+		[]edit{{"services/users/main.go", `Optional: []string{"createUser"}`, `Optional: []string{"issueToken"}`}},
+		[]tests{{"services/users", "TestCreatingIsIdempotent"}},
+	},
+	{
 		"two-phase commit", "one no, and yet a commit",
 		[]edit{{"chassis/twophase/run.go", "decision := Commit\n\tif cause != nil {", "decision := Commit\n\tif cause != nil && !IsRefused(cause) {"}},
 		[]tests{{"chassis/twophase", "TestSQLiteConforms/one votes no"}},

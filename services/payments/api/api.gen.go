@@ -89,9 +89,13 @@ func (e VoteVote) Valid() bool {
 type Card struct {
 	Cvv         string `json:"cvv"`
 	ExpiryMonth int    `json:"expiryMonth"`
-	ExpiryYear  int    `json:"expiryYear"`
+
+	// ExpiryYear Example: 2099
+	ExpiryYear int `json:"expiryYear"`
 
 	// Number A test card: 4111111111111111 pays, 4000000000000002 is declined, 4000000000000341 is only when it is charged.
+	//
+	// Example: 4111111111111111
 	Number string `json:"number"`
 }
 
