@@ -252,7 +252,7 @@ func (h *harness) seeds() [][]byte {
 			for at := range input {
 				input[at] = byte(random.Uint32()) //nolint:gosec // any byte
 			}
-			input[0], input[1] = input[0]%2, byte(i) //nolint:gosec // at most 256 operations
+			input[0], input[1] = input[0]%2, byte(i)
 			mixed = append(mixed, input)
 		}
 	}
