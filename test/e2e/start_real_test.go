@@ -30,13 +30,13 @@ func TestThePlatformStartsWithinItsBudget(t *testing.T) {
 	began := time.Now()
 	p := start(t, local.Options{})
 	took := time.Since(began)
-	started := memory(t, p)
+	started := shareOfMemory(t, p)
 	shop, err := market.Of(t.Context(), p.Platform)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fill(t, shop, market.Plan{Seed: 1, Products: 50, Users: 10, Orders: 50})
-	worked := memory(t, p)
+	worked := shareOfMemory(t, p)
 	for _, name := range slices.Sorted(maps.Keys(started)) {
 		t.Logf("%-14s %5.0f MiB, after some work %5.0f MiB", name, mebibytes(started[name]), mebibytes(worked[name]))
 	}
@@ -49,9 +49,9 @@ func TestThePlatformStartsWithinItsBudget(t *testing.T) {
 	}
 }
 
-// memory is what each process takes: its own pages, and its share of those that it has in common with others. The broker, the other
+// shareOfMemory is what each process takes: its own pages, and its share of those that it has in common with others. The broker, the other
 // stores and the receiver of traces are in this process.
-func memory(t *testing.T, p *shop) map[string]int64 {
+func shareOfMemory(t *testing.T, p *shop) map[string]int64 {
 	t.Helper()
 	taken := map[string]int64{"(the host)": proportional(t, os.Getpid())}
 	for _, e := range p.Endpoints() {

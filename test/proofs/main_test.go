@@ -37,7 +37,7 @@ func TestFails(t *testing.T) {
 
 func TestZPanics(*testing.T) { panic("said by a panic") }
 `,
-	"well/tagged_test.go": `//go:build server
+	"well/tagged_test.go": `//go:build server && (unix || windows)
 
 package well
 
