@@ -1,5 +1,6 @@
 // Command tracked checks the files that git tracks, and those it would, for what must not stand in them: paths of the
-// machine that somebody works on, and hosts of package registries, which belong to the environment of whoever builds.
+// machine that somebody works on, and hosts of package registries, which belong to the environment of whoever builds; and built
+// programs, which a go build in the wrong folder leaves behind.
 // A line that must hold one says so with "tracked:allow".
 package main
 
@@ -27,6 +28,9 @@ var rules = []rule{
 }
 
 const allowed = "tracked:" + "allow"
+
+// programs begin like this on Linux, macOS and Windows.
+var programs = []string{"\x7fELF", "\xcf\xfa\xed\xfe", "MZ"}
 
 // users are home folders that exist in container images, not on somebody's machine.
 var users = regexp.MustCompile(`/home/nonroot\b`)
@@ -72,6 +76,11 @@ func list(root string) ([]string, error) {
 
 // check returns what is wrong in a text, as "line: what: the line".
 func check(text []byte) []string {
+	for _, magic := range programs {
+		if bytes.HasPrefix(text, []byte(magic)) {
+			return []string{"1: a built program"}
+		}
+	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil // not text
 	}

@@ -24,6 +24,7 @@ func TestCheckFindsMachinesAndRegistries(t *testing.T) {
 		"a word that starts so":   {"/rooted /workload /workspace", 0},
 		"a registry's plain name": {"published on crates and on Maven", 0},
 		"not text":                {"\x00 " + slash + "root" + slash, 0},
+		"a built program":         {"\x7fELF\x02\x01\x00", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := check([]byte(c.line)); len(got) != c.want {
