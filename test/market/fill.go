@@ -147,7 +147,7 @@ func Fill(ctx context.Context, shop *Shop, plan Plan, opt Options) (*Filled, err
 }
 
 // each makes so many things of a kind, several at once, and counts what became of them.
-func (f *filling) each(ctx context.Context, kind string, n int, make func(ctx context.Context, i int) (created bool, err error)) {
+func (f *filling) each(ctx context.Context, kind string, n int, create func(ctx context.Context, i int) (created bool, err error)) {
 	if n == 0 {
 		return
 	}
@@ -162,7 +162,7 @@ func (f *filling) each(ctx context.Context, kind string, n int, make func(ctx co
 			break
 		}
 		group.Go(func() error {
-			created, err := make(ctx, i)
+			created, err := create(ctx, i)
 			now.done.Add(1)
 			mu.Lock()
 			defer mu.Unlock()

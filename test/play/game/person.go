@@ -111,7 +111,6 @@ func (p *person) order(ctx context.Context, step Step) {
 			}
 			return
 		}
-		//nolint:gosec // when somebody tries again is no secret
 		if !pause(ctx, nil, time.Duration(again+1)*500*time.Millisecond+rand.N(500*time.Millisecond)) {
 			return
 		}

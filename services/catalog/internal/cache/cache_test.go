@@ -198,7 +198,7 @@ func TestWhoLeavesDoesNotTakeTheOthersAnswer(t *testing.T) {
 
 // watched tells when somebody begins to wait for it.
 type watched struct {
-	context.Context //nolint:containedctx // it is a context
+	context.Context
 
 	once  sync.Once
 	waits chan struct{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -83,7 +82,7 @@ func replica(t *testing.T, db *database.DB, c *clock, opt Options, sources ...*s
 	for _, s := range sources {
 		all = append(all, s)
 	}
-	opt.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	opt.Log = slog.New(slog.DiscardHandler)
 	n, err := New(all, store.New(db), opt)
 	if err != nil {
 		t.Fatal(err)

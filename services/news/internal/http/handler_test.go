@@ -86,7 +86,7 @@ func serve(t *testing.T, sources papers, opt app.Options, further ...string) htt
 	for _, name := range further {
 		all = append(all, feed.At(name, network.URL+"/"+name+".xml?lang=en", client("feed-"+name, feed.MaxSize)))
 	}
-	opt.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	opt.Log = slog.New(slog.DiscardHandler)
 	news, err := app.New(all, store.New(databasetest.New(t, migrations.FS)), opt)
 	if err != nil {
 		t.Fatal(err)

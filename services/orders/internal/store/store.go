@@ -102,8 +102,8 @@ func (s *Store) Add(ctx context.Context, order *domain.Order) error {
 	})
 }
 
-// Update has change change the order of an id, and keeps it with what others are told of the change, in one transaction; while it
-// runs, nobody else changes the order. It gives the order as it is then. An error of change changes nothing. It may run more than
+// Update lets the function change the order of an id, and keeps it with what others are told of the change, in one transaction; while it
+// runs, nobody else changes the order. It gives the order as it is then. An error of it changes nothing. It may run more than
 // once, so it may do nothing beside the order. Update gives ErrNotFound for an id that is not known.
 func (s *Store) Update(ctx context.Context, id string, change func(*domain.Order) error) (after domain.Snapshot, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
