@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trellis-mesh/trellis/chassis/compose"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
@@ -38,7 +39,7 @@ func (h *Handler) item(ctx context.Context, pointer string, line api.NewItem) (d
 	answer, err := h.Clients.Catalog.GetProductWithResponse(ctx, line.ProductID)
 	switch {
 	case err != nil:
-		return domain.Item{}, err
+		return domain.Item{}, compose.Failed("catalog", err)
 	case answer.StatusCode() == http.StatusNotFound:
 		return domain.Item{}, problem.Invalid("product_not_found", "There is no such product.",
 			at(pointer, "is not known to catalog"))
