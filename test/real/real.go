@@ -1,5 +1,6 @@
-// Package real starts the real servers that production has - PostgreSQL, Redis, Apache Kafka - as processes of a test, in
-// temporary folders, so that what passes on SQLite and in-process stand-ins is proven on them too.
+// Package real starts the real servers that production has - PostgreSQL, Redis, Apache Kafka, and those that watch the platform:
+// Prometheus, Alertmanager, Jaeger and Loki - as processes of a test, in temporary folders, so that what passes on SQLite and
+// in-process stand-ins is proven on them too.
 //
 //	//go:build real
 //	db, err := database.Open(ctx, real.Postgres(t), database.Options{})
