@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // cacheHook gives each command to Redis a span and a duration. Neither shows keys or values: they may be anyone's.
@@ -23,12 +24,8 @@ type cacheHook struct {
 
 func newCacheHook(tel *telemetry.Telemetry) (*cacheHook, error) {
 	h := &cacheHook{
-		tracer: tel.Tracer("github.com/trellis-mesh/trellis/chassis"),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "cache_command_duration_seconds",
-			Help:    "Time of commands to Redis by command and status: ok, miss or error.",
-			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1},
-		}, []string{"command", "status"}),
+		tracer:   tel.Tracer("github.com/trellis-mesh/trellis/chassis"),
+		duration: metric.CacheCommandDuration.HistogramVec(),
 	}
 	return h, tel.Registry.Register(h.duration)
 }

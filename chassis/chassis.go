@@ -25,6 +25,8 @@ type Spec struct {
 	Port int
 	// Timeout is how long a request may take, unless its operation's x-timeout says otherwise. Default: httpserver's.
 	Timeout time.Duration
+	// Objective is within how long an answer has to come, as slo says. The latency histogram has a bound there.
+	Objective time.Duration
 	// Contract is the OpenAPI document that requests are validated against. Without one nothing is.
 	Contract []byte
 	// Database and Cache say whether the service has its own.

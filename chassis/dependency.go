@@ -122,7 +122,7 @@ func (s *Service) Client(callee string) (*httpclient.Client, error) {
 	}
 	declared := s.spec.Calls[i]
 	client, err := httpclient.New(httpclient.Options{
-		Name: callee, URL: s.settings.Calls[callee].URL,
+		Name: callee, Caller: s.spec.Name, URL: s.settings.Calls[callee].URL,
 		Timeout: declared.Timeout, Attempts: declared.Attempts, PerTry: declared.PerTry, Concurrency: declared.Concurrency,
 		Mesh:       s.settings.Mesh,
 		Forward:    true,

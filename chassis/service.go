@@ -88,6 +88,7 @@ func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Se
 func (s *Service) buildServers() (err error) {
 	o := httpserver.Options{
 		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, Authorize: s.tokens.authorize, RequestTimeout: s.spec.Timeout,
+		Objective:      s.spec.Objective,
 		TrustedProxies: s.settings.HTTP.Proxies,
 		Telemetry:      s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
 	}

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // poolMetrics reports the pool's state whenever it is scraped, and how long queries take.
@@ -22,24 +24,20 @@ type poolGauge struct {
 
 func newPoolMetrics(name string, pool *sql.DB) *poolMetrics {
 	labels := prometheus.Labels{"database": name}
-	gauge := func(name, help string, kind prometheus.ValueType, value func(sql.DBStats) float64) poolGauge {
-		return poolGauge{prometheus.NewDesc("db_pool_"+name, help, nil, labels), kind, value}
+	gauge := func(d metric.Definition, value func(sql.DBStats) float64) poolGauge {
+		return poolGauge{d.With(labels).Desc(), d.ValueType(), value}
 	}
-	const g, c = prometheus.GaugeValue, prometheus.CounterValue
 	return &poolMetrics{
 		pool: pool,
 		gauges: []poolGauge{
-			gauge("max_connections", "Connections the pool may open.", g, func(s sql.DBStats) float64 { return float64(s.MaxOpenConnections) }),
-			gauge("open_connections", "Connections open, in use or idle.", g, func(s sql.DBStats) float64 { return float64(s.OpenConnections) }),
-			gauge("used_connections", "Connections in use.", g, func(s sql.DBStats) float64 { return float64(s.InUse) }),
-			gauge("idle_connections", "Connections open and unused.", g, func(s sql.DBStats) float64 { return float64(s.Idle) }),
-			gauge("waits_total", "Times a connection had to be waited for.", c, func(s sql.DBStats) float64 { return float64(s.WaitCount) }),
-			gauge("wait_seconds_total", "Time spent waiting for a connection.", c, func(s sql.DBStats) float64 { return s.WaitDuration.Seconds() }),
+			gauge(metric.DBPoolMaxConnections, func(s sql.DBStats) float64 { return float64(s.MaxOpenConnections) }),
+			gauge(metric.DBPoolOpenConnections, func(s sql.DBStats) float64 { return float64(s.OpenConnections) }),
+			gauge(metric.DBPoolUsedConnections, func(s sql.DBStats) float64 { return float64(s.InUse) }),
+			gauge(metric.DBPoolIdleConnections, func(s sql.DBStats) float64 { return float64(s.Idle) }),
+			gauge(metric.DBPoolWaits, func(s sql.DBStats) float64 { return float64(s.WaitCount) }),
+			gauge(metric.DBPoolWaitSeconds, func(s sql.DBStats) float64 { return s.WaitDuration.Seconds() }),
 		},
-		queries: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "db_query_duration_seconds", Help: "How long queries took.", ConstLabels: labels,
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		}, []string{"operation", "outcome"}),
+		queries: metric.DBQueryDuration.With(labels).HistogramVec(),
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 const statsInterval = 5 * time.Second
@@ -20,25 +22,15 @@ type metrics struct {
 }
 
 func newMetrics(r prometheus.Registerer) (metrics, error) {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "eventstore_" + name, Help: help})
-	}
-	counters := func(name, help, label string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "eventstore_" + name, Help: help}, []string{label})
-	}
-	gauges := func(name, help string) *prometheus.GaugeVec {
-		opts := prometheus.GaugeOpts{Name: "eventstore_projection_" + name, Help: help}
-		return prometheus.NewGaugeVec(opts, []string{"projection", "state"})
-	}
 	m := metrics{
-		appended:  counter("appended_total", "Events appended by this process."),
-		conflicts: counter("conflicts_total", "Appends of this process that were refused, since the stream had another version."),
-		snapshots: counters("snapshots_total", "Snapshots that were kept, ignored since they were not sound, or failed to be kept.", "outcome"),
-		handled:   counters("projection_handled_total", "Events handled by this process.", "projection"),
-		failed:    counters("projection_failures_total", "Failures to handle an event, as this process met them.", "projection"),
-		lag:       gauges("lag_events", "Events that the projection's live or building generation has not handled."),
-		behind:    gauges("lag_seconds", "Age of the oldest event that it has not handled; 0 when there is none."),
-		standing:  gauges("failing", "1 when it stands still at an event that it cannot handle: mend it or skip the event."),
+		appended:  metric.EventStoreAppended.Counter(),
+		conflicts: metric.EventStoreConflicts.Counter(),
+		snapshots: metric.EventStoreSnapshots.CounterVec(),
+		handled:   metric.ProjectionHandled.CounterVec(),
+		failed:    metric.ProjectionFailures.CounterVec(),
+		lag:       metric.ProjectionLagEvents.GaugeVec(),
+		behind:    metric.ProjectionLagSeconds.GaugeVec(),
+		standing:  metric.ProjectionFailing.GaugeVec(),
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{

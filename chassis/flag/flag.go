@@ -38,6 +38,8 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 	"github.com/open-feature/go-sdk/openfeature/isolated"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // Options say where flags come from. With neither File nor Set every flag has its caller's default.
@@ -120,12 +122,8 @@ func (f *Flags) String(ctx context.Context, name, fallback, key string) string {
 }
 
 func (f *Flags) register() error {
-	f.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "flag_reloads_total", Help: "Changes of the file of flags by result: ok, or error when the old one stayed in force.",
-	}, []string{"result"})
-	f.stale = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "flag_file_stale", Help: "1 while the file of flags cannot be used and what was read before is in force, else 0.",
-	})
+	f.reloads = metric.FlagReloads.CounterVec()
+	f.stale = metric.FlagFileStale.Gauge()
 	for _, result := range []string{"ok", "error"} {
 		f.reloads.WithLabelValues(result)
 	}

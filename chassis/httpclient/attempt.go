@@ -22,6 +22,8 @@ const (
 	// DeadlineHeader gives the milliseconds that the caller still waits. It is the header by which Envoy tells an upstream
 	// the same thing, so a callee reads one header within and outside a mesh.
 	DeadlineHeader = "X-Envoy-Expected-Rq-Timeout-Ms"
+	// CallerHeader gives the name of the service that calls, as Envoy does where it is told to.
+	CallerHeader = "X-Envoy-Downstream-Service-Cluster"
 )
 
 // attempt sends one request: in a client span of its own, with the caller's ids and the time left.
@@ -43,6 +45,9 @@ func attempt(o Options) tripper {
 		ids := telemetry.ContextIDs(r.Context())
 		setIfAbsent(sent.Header, RequestIDHeader, ids.Request)
 		setIfAbsent(sent.Header, CorrelationIDHeader, ids.Correlation)
+		if o.Caller != "" && !o.Mesh {
+			sent.Header.Set(CallerHeader, o.Caller)
+		}
 		if o.Forward {
 			setIfAbsent(sent.Header, "Authorization", token(auth.Header(r.Context())))
 		}

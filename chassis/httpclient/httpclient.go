@@ -22,6 +22,8 @@ import (
 type Options struct {
 	// Name is the callee's, as metrics, spans and errors call it.
 	Name string
+	// Caller is the name of the service that calls. Outside a mesh, which knows it by its certificate, the callee is told.
+	Caller string
 	// URL is where the callee's contract begins, such as http://catalog:8080.
 	URL string
 

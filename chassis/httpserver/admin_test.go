@@ -28,7 +28,7 @@ func TestMetricsCarryExemplars(t *testing.T) {
 	w := admin.send(t, "GET", "/metrics", "", "Accept", "application/openmetrics-text; version=1.0.0")
 	text := w.Body.String()
 	for _, want := range []string{
-		`http_requests_total{method="GET",operation="getGreeting",status="200"} 1`, `trace_id="` + parentTrace + `"`, "active_connections 0", "go_goroutines", "# EOF",
+		`http_requests_total{caller="unknown",method="GET",operation="getGreeting",status="200"} 1`, `trace_id="` + parentTrace + `"`, "active_connections 0", "go_goroutines", "# EOF",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing", want)

@@ -43,15 +43,12 @@ type Options struct {
 	MaxHeaderBytes int
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; none.
 	TrustedProxies []string
-	// Buckets are the upper bounds of the latency histogram in seconds; DefaultBuckets.
-	Buckets []float64
+	// Objective is within how long an answer is good enough. The latency histogram has a bound there, so that the share of such
+	// answers is exact. None when 0.
+	Objective time.Duration
 	// NewID makes request ids; 128 random bits in hex when nil.
 	NewID func() string
 }
-
-// DefaultBuckets reach from an answer out of memory to the default deadline, with the usual objectives among them, so
-// that the share of answers within an objective is exact.
-var DefaultBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .2, .3, .5, .8, 1, 2.5, 5, 10, 15}
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Telemetry == nil {
@@ -75,9 +72,6 @@ func (o Options) withDefaults() (Options, error) {
 	orDuration(&o.IdleTimeout, 2*time.Minute)
 	if o.MaxHeaderBytes <= 0 {
 		o.MaxHeaderBytes = 64 << 10
-	}
-	if len(o.Buckets) == 0 {
-		o.Buckets = DefaultBuckets
 	}
 	if o.NewID == nil {
 		o.NewID = newID

@@ -2,8 +2,12 @@ package httpserver
 
 import (
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // metrics are the rate, errors and duration of the API's requests, and its saturation.
@@ -13,35 +17,30 @@ type metrics struct {
 	connections prometheus.Gauge
 	inFlight    prometheus.Gauge
 	panics      prometheus.Counter
+	callers     callers
 }
 
 func newMetrics(opt Options) (*metrics, error) {
 	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total",
-			Help: "Requests answered, by operation of the contract, method and status.",
-		}, []string{"operation", "method", "status"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "http_request_duration_seconds",
-			Help:    "Time from a request's headers to the end of its answer, by operation and method.",
-			Buckets: opt.Buckets,
-		}, []string{"operation", "method"}),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "active_connections",
-			Help: "Open connections to the API port, idle ones included.",
-		}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "http_requests_in_flight",
-			Help: "Requests being answered now.",
-		}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "http_panics_total",
-			Help: "Handlers that panicked.",
-		}),
+		requests:    metric.HTTPRequests.CounterVec(),
+		duration:    withBound(metric.HTTPRequestDuration, opt.Objective).HistogramVec(),
+		connections: metric.ActiveConnections.Gauge(),
+		inFlight:    metric.HTTPRequestsInFlight.Gauge(),
+		panics:      metric.HTTPPanics.Counter(),
 	}
+	m.callers.init()
 	var errs []error
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.connections, m.inFlight, m.panics} {
 		errs = append(errs, opt.Telemetry.Registry.Register(c))
 	}
 	return m, errors.Join(errs...)
+}
+
+// withBound has the histogram count the answers within an objective exactly, rather than between the bounds around it.
+func withBound(d metric.Definition, objective time.Duration) metric.Definition {
+	at, there := slices.BinarySearch(d.Buckets, objective.Seconds())
+	if objective > 0 && !there {
+		d.Buckets = slices.Insert(slices.Clone(d.Buckets), at, objective.Seconds())
+	}
+	return d
 }

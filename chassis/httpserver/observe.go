@@ -68,7 +68,7 @@ func (s *Server) finish(c *gin.Context, r *request) {
 	elapsed := time.Since(r.start)
 	m := s.operations.metrics
 	m.inFlight.Dec()
-	r.op.count(m, status).Inc()
+	r.op.count(m, status, r.header).Inc()
 	telemetry.Observe(r, r.op.duration, elapsed.Seconds())
 	s.log(c, r, status, cut, elapsed)
 	s.tracing.end(r.span, status, cut)

@@ -189,14 +189,14 @@ func TestRequestsAreCountedByOperation(t *testing.T) {
 # HELP http_requests_in_flight Requests being answered now.
 # TYPE http_requests_in_flight gauge
 http_requests_in_flight 0
-# HELP http_requests_total Requests answered, by operation of the contract, method and status.
+# HELP http_requests_total Requests answered, by operation of the contract, method, status (0: the client got no answer) and the service that called.
 # TYPE http_requests_total counter
-http_requests_total{method="GET",operation="/plain/:x",status="418"} 2
-http_requests_total{method="GET",operation="getGreeting",status="200"} 3
-http_requests_total{method="GET",operation="unmatched",status="404"} 2
-http_requests_total{method="OTHER",operation="unmatched",status="404"} 1
-http_requests_total{method="OTHER",operation="unmatched",status="405"} 1
-http_requests_total{method="POST",operation="createGreeting",status="422"} 1
+http_requests_total{caller="unknown",method="GET",operation="/plain/:x",status="418"} 2
+http_requests_total{caller="unknown",method="GET",operation="getGreeting",status="200"} 3
+http_requests_total{caller="unknown",method="GET",operation="unmatched",status="404"} 2
+http_requests_total{caller="unknown",method="OTHER",operation="unmatched",status="404"} 1
+http_requests_total{caller="unknown",method="OTHER",operation="unmatched",status="405"} 1
+http_requests_total{caller="unknown",method="POST",operation="createGreeting",status="422"} 1
 `, "http_requests_total", "http_requests_in_flight")
 }
 
@@ -428,9 +428,9 @@ func TestARefusedRequestGetsNoAnswer(t *testing.T) {
 		t.Error("probes are refused too")
 	}
 	b.metrics(t, `
-# HELP http_requests_total Requests answered, by operation of the contract, method and status.
+# HELP http_requests_total Requests answered, by operation of the contract, method, status (0: the client got no answer) and the service that called.
 # TYPE http_requests_total counter
-http_requests_total{method="GET",operation="getGreeting",status="0"} 1
+http_requests_total{caller="unknown",method="GET",operation="getGreeting",status="0"} 1
 `, "http_requests_total")
 }
 

@@ -34,19 +34,28 @@ type operation struct {
 
 	span     spanStart
 	duration prometheus.Observer
-	requests [600]atomic.Pointer[prometheus.Counter] // by status, resolved when first counted
+	requests [maxCallers]atomic.Pointer[byStatus] // by the caller's number
 }
 
-// count gives the counter of the operation's requests with a status.
-func (o *operation) count(m *metrics, status int) prometheus.Counter {
-	if status < 0 || status >= len(o.requests) {
+// byStatus are counters, each resolved when it is first needed.
+type byStatus [600]atomic.Pointer[prometheus.Counter]
+
+// count gives the counter of the operation's requests with a status, of the caller that the headers tell.
+func (o *operation) count(m *metrics, status int, h http.Header) prometheus.Counter {
+	number, caller := m.callers.number(h)
+	counters := o.requests[number].Load()
+	if counters == nil {
+		o.requests[number].CompareAndSwap(nil, &byStatus{})
+		counters = o.requests[number].Load()
+	}
+	if status < 0 || status >= len(counters) {
 		status = 0
 	}
-	if counter := o.requests[status].Load(); counter != nil {
+	if counter := counters[status].Load(); counter != nil {
 		return *counter
 	}
-	counter := m.requests.WithLabelValues(o.id, o.method, strconv.Itoa(status))
-	o.requests[status].Store(&counter)
+	counter := m.requests.WithLabelValues(o.id, o.method, strconv.Itoa(status), caller)
+	counters[status].Store(&counter)
 	return counter
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // What became of a request with a key.
@@ -23,10 +24,7 @@ const (
 type metrics struct{ requests *prometheus.CounterVec }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
-	m := &metrics{requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "idempotency_requests_total",
-		Help: "Requests to operations that take an Idempotency-Key, by operation and outcome: executed, replayed, mismatched, in_progress, refused, taken_over or failed.",
-	}, []string{"operation", "outcome"})}
+	m := &metrics{requests: metric.IdempotencyRequests.CounterVec()}
 	return m, r.Register(m.requests)
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 const (
@@ -23,19 +25,12 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) (metrics, error) {
 	m := metrics{
-		pending: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "outbox_pending", Help: "Events that are stored and not yet published, without dead ones."}),
-		dead: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "outbox_dead", Help: "Events that were refused too often; each holds up its key until it is redriven or discarded."}),
-		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "outbox_oldest_age_seconds", Help: "Age of the oldest pending event that is not dead; 0 when there is none."}),
-		published: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "outbox_published_total", Help: "Events published by this process's relay."}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "outbox_refused_total", Help: "Refusals of events by the broker, as this process's relay met them."}),
-		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "outbox_delay_seconds", Help: "From an event's append until it is published.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}}),
+		pending:   metric.OutboxPending.Gauge(),
+		dead:      metric.OutboxDead.Gauge(),
+		oldest:    metric.OutboxOldestAge.Gauge(),
+		published: metric.OutboxPublished.Counter(),
+		refused:   metric.OutboxRefused.Counter(),
+		delay:     metric.OutboxDelay.Histogram(),
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.pending, m.dead, m.oldest, m.published, m.refused, m.delay} {

@@ -34,6 +34,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // Limiter counts requests by key. It is safe for use by several goroutines.
@@ -177,17 +178,9 @@ func describe(h http.Header, d Decision) {
 type metrics struct{ allowed, refused, unlimited, unavailable prometheus.Counter }
 
 func newMetrics(r prometheus.Registerer, name string) (*metrics, error) {
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "ratelimit_requests_total",
-		Help: "Requests by limit and outcome: allowed; refused, beyond the limit; unlimited or unavailable, let through or refused while the limiter did not answer.",
-	}, []string{"limit", "outcome"})
-	if r != nil {
-		var there prometheus.AlreadyRegisteredError
-		if err := r.Register(requests); errors.As(err, &there) { // by another limit
-			requests, _ = there.ExistingCollector.(*prometheus.CounterVec)
-		} else if err != nil {
-			return nil, err
-		}
+	requests, err := metric.Register(r, metric.RateLimitRequests.CounterVec())
+	if err != nil {
+		return nil, err
 	}
 	of := func(outcome string) prometheus.Counter { return requests.WithLabelValues(name, outcome) }
 	return &metrics{of("allowed"), of("refused"), of("unlimited"), of("unavailable")}, nil

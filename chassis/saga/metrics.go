@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 const (
@@ -24,29 +26,10 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) (m metrics, err error) {
 	var errs [3]error
-	m.instances, errs[0] = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "saga_instances", Help: "Sagas that are not finished, by state: running, compensating, parked; a parked one waits for a person.",
-	}, []string{"saga", "state"}))
-	m.duration, errs[1] = register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "saga_duration_seconds", Help: "From a saga's start to its end, by outcome: completed, compensated.",
-		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
-	}, []string{"saga", "outcome"}))
-	m.failures, errs[2] = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "saga_step_failures_total", Help: "Failed attempts, by action (do, undo, done) and kind: transient, permanent.",
-	}, []string{"saga", "step", "action", "kind"}))
+	m.instances, errs[0] = metric.Register(r, metric.SagaInstances.GaugeVec())
+	m.duration, errs[1] = metric.Register(r, metric.SagaDuration.HistogramVec())
+	m.failures, errs[2] = metric.Register(r, metric.SagaStepFailures.CounterVec())
 	return m, errors.Join(errs[:]...)
-}
-
-// register registers c, or gives the collector that is registered already.
-func register[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {
-	err := r.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing, nil
-		}
-	}
-	return c, err
 }
 
 func kindOf(v verdict) string {

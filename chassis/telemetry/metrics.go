@@ -7,15 +7,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 func newRegistry(service, version string) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "build_info",
-		Help:        "Always 1; the labels say what is running.",
-		ConstLabels: prometheus.Labels{"service": service, "version": version, "goversion": runtime.Version()},
-	})
+	build := metric.BuildInfo.With(prometheus.Labels{"service": service, "version": version, "goversion": runtime.Version()}).Gauge()
 	build.Set(1)
 	// Both collectors work only while they are scraped.
 	registry.MustRegister(build,

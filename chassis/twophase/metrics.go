@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 const (
@@ -28,38 +30,13 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) (m metrics, err error) {
 	var errs [6]error
-	m.transactions, errs[0] = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "twophase_transactions", Help: "Transactions that are not finished, by state: preparing, committing, aborting.",
-	}, []string{"coordinator", "state"}))
-	m.untold, errs[1] = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "twophase_untold_age_seconds", Help: "Age of the oldest decision that not all participants have confirmed; 0 when there is none.",
-	}, []string{"coordinator"}))
-	m.inDoubt, errs[2] = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "twophase_in_doubt", Help: "Transactions that a participant has had prepared for longer than Options.InDoubt.",
-	}, []string{"participant"}))
-	m.decisions, errs[3] = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "twophase_decisions_total", Help: "Decisions made by this process: commit, abort.",
-	}, []string{"coordinator", "decision"}))
-	m.failures, errs[4] = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "twophase_call_failures_total", Help: "Calls of participants that failed, votes of no included, by phase: prepare, commit, abort.",
-	}, []string{"coordinator", "participant", "phase"}))
-	m.duration, errs[5] = register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "twophase_duration_seconds", Help: "From Begin until all participants have confirmed, by outcome: committed, aborted.",
-		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
-	}, []string{"coordinator", "outcome"}))
+	m.transactions, errs[0] = metric.Register(r, metric.TwoPhaseTransactions.GaugeVec())
+	m.untold, errs[1] = metric.Register(r, metric.TwoPhaseUntoldAge.GaugeVec())
+	m.inDoubt, errs[2] = metric.Register(r, metric.TwoPhaseInDoubt.GaugeVec())
+	m.decisions, errs[3] = metric.Register(r, metric.TwoPhaseDecisions.CounterVec())
+	m.failures, errs[4] = metric.Register(r, metric.TwoPhaseCallFailures.CounterVec())
+	m.duration, errs[5] = metric.Register(r, metric.TwoPhaseDuration.HistogramVec())
 	return m, errors.Join(errs[:]...)
-}
-
-// register registers c, or gives the collector that is registered already.
-func register[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {
-	err := r.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if existing, ok := already.ExistingCollector.(C); ok {
-			return existing, nil
-		}
-	}
-	return c, err
 }
 
 // measure sets the gauges.

@@ -18,10 +18,11 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "bff-web",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
+	Name:      "bff-web",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
 	Calls: []chassis.Call{
 		{
 			Service:     "catalog",

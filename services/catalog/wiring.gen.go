@@ -17,12 +17,13 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "catalog",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Database: true,
-	Cache:    true,
+	Name:      "catalog",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Database:  true,
+	Cache:     true,
 }
 
 // deps are the declared dependencies, open.

@@ -22,11 +22,12 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "gateway",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Cache:    true,
+	Name:      "gateway",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Cache:     true,
 	Calls: []chassis.Call{
 		{
 			Service:     "bff-mobile",

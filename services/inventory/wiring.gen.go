@@ -20,6 +20,7 @@ var spec = chassis.Spec{
 	Name:      "inventory",
 	Port:      8080,
 	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
 	Contract:  api.Contract,
 	Database:  true,
 	Publishes: []string{api.InventoryReservedV1Type, api.InventoryReservationFailedV1Type},

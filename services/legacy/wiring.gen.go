@@ -15,11 +15,12 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "legacy",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Database: true,
+	Name:      "legacy",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Database:  true,
 }
 
 // deps are the declared dependencies, open.

@@ -17,11 +17,12 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "news",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Database: true,
+	Name:      "news",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Database:  true,
 	Calls: []chassis.Call{
 		{
 			Service:     "legacy",

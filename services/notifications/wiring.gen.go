@@ -17,12 +17,13 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "notifications",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Database: true,
-	Consumes: []string{api.UserCreatedV1Type, api.OrderCompletedV1Type, api.OrderCancelledV1Type, api.ShipmentCreatedV1Type},
+	Name:      "notifications",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Database:  true,
+	Consumes:  []string{api.UserCreatedV1Type, api.OrderCompletedV1Type, api.OrderCancelledV1Type, api.ShipmentCreatedV1Type},
 }
 
 // deps are the declared dependencies, open.

@@ -23,11 +23,12 @@ import (
 
 // spec is what service.yaml declares.
 var spec = chassis.Spec{
-	Name:     "orders",
-	Port:     8080,
-	Timeout:  15 * time.Second,
-	Contract: api.Contract,
-	Database: true,
+	Name:      "orders",
+	Port:      8080,
+	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
+	Contract:  api.Contract,
+	Database:  true,
 	Calls: []chassis.Call{
 		{
 			Service:     "catalog",

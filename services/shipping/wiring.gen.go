@@ -20,6 +20,7 @@ var spec = chassis.Spec{
 	Name:      "shipping",
 	Port:      8080,
 	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
 	Contract:  api.Contract,
 	Database:  true,
 	Publishes: []string{api.ShipmentCreatedV1Type},

@@ -20,6 +20,7 @@ var spec = chassis.Spec{
 	Name:      "users",
 	Port:      8080,
 	Timeout:   15 * time.Second,
+	Objective: 500 * time.Millisecond,
 	Contract:  api.Contract,
 	Database:  true,
 	Shards:    []string{"s1", "s2", "s3"},
