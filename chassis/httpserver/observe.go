@@ -69,7 +69,11 @@ func (s *Server) finish(c *gin.Context, r *request) {
 	m := s.operations.metrics
 	m.inFlight.Dec()
 	r.op.count(m, status, r.header).Inc()
-	telemetry.Observe(r, r.op.duration, elapsed.Seconds())
+	if s.tracing.kept(status, cut, elapsed) {
+		telemetry.ObserveKept(r, r.op.duration, elapsed.Seconds())
+	} else {
+		telemetry.Observe(r, r.op.duration, elapsed.Seconds())
+	}
 	s.log(c, r, status, cut, elapsed)
 	s.tracing.end(r.span, status, cut)
 	r.end()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
@@ -82,6 +83,11 @@ func (tracing) end(span trace.Span, status int, cut bool) {
 		span.SetAttributes(semconv.ErrorTypeKey.String(kind))
 	}
 	span.End()
+}
+
+// kept reports whether a collector that samples keeps the request's trace whatever else is in it.
+func (tracing) kept(status int, cut bool, _ time.Duration) bool {
+	return cut || status >= http.StatusInternalServerError
 }
 
 // spanStart is what all spans of an operation begin with.

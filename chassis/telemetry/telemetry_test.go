@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -161,29 +164,78 @@ func TestTracesURL(t *testing.T) {
 	}
 }
 
+// exemplars observes and counts, and gives the trace ids of the exemplars that are left: of the histogram and of the counter.
+func exemplars(t *testing.T, observe func(h prometheus.Histogram, c prometheus.Counter)) (ids [2]string) {
+	t.Helper()
+	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}})
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "c"})
+	observe(histogram, counter)
+	var h, c dto.Metric
+	if err := errors.Join(histogram.Write(&h), counter.Write(&c)); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range []*dto.Exemplar{h.Histogram.Bucket[0].Exemplar, c.Counter.Exemplar} {
+		for _, label := range e.GetLabel() {
+			if label.GetName() == "trace_id" {
+				ids[i] = label.GetValue()
+			}
+		}
+	}
+	return ids
+}
+
 func TestExemplarsOnlyForRecordedTraces(t *testing.T) {
 	sampled := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled}))
-	for _, tt := range []struct {
+	recorded, span := sdktrace.NewTracerProvider().Tracer("test").Start(t.Context(), "work")
+	id := span.SpanContext().TraceID().String()
+	for name, tt := range map[string]struct {
 		ctx  context.Context
-		want int
-	}{{sampled, 1}, {traced, 0}, {t.Context(), 0}} {
-		histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}})
-		counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "c"})
-		Observe(tt.ctx, histogram, 0.5)
-		Count(tt.ctx, counter, 2)
-		var h, c dto.Metric
-		if err := histogram.Write(&h); err != nil {
-			t.Fatal(err)
+		want [2]string
+	}{"recorded": {recorded, [2]string{id, id}}, "recorded elsewhere": {sampled, [2]string{}}, "not recorded": {traced, [2]string{}}, "no trace": {t.Context(), [2]string{}}} {
+		got := exemplars(t, func(h prometheus.Histogram, c prometheus.Counter) {
+			Observe(tt.ctx, h, 0.5)
+			Count(tt.ctx, c, 2)
+		})
+		if got != tt.want {
+			t.Errorf("%s: exemplars of %v, want %v", name, got, tt.want)
 		}
-		if err := counter.Write(&c); err != nil {
-			t.Fatal(err)
+	}
+}
+
+func TestExemplarsAreFewAndTheirSpansSaySo(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("test")
+	run := func(observe func(ctx context.Context)) string {
+		ctx, span := tracer.Start(t.Context(), "work")
+		observe(ctx)
+		span.End()
+		return span.SpanContext().TraceID().String()
+	}
+	var first, third string
+	got := exemplars(t, func(h prometheus.Histogram, c prometheus.Counter) {
+		first = run(func(ctx context.Context) { Observe(ctx, h, 0.1); Count(ctx, c, 1) })
+		run(func(ctx context.Context) { Observe(ctx, h, 0.1); Count(ctx, c, 1) })
+		third = run(func(ctx context.Context) { ObserveKept(ctx, h, 0.1) })
+	})
+	if want := [2]string{third, first}; got != want {
+		t.Errorf("exemplars of %v, want %v", got, want)
+	}
+	for i, want := range []bool{true, false, false} {
+		if marked := slices.Contains(spans.GetSpans()[i].Attributes, Exemplar.Bool(true)); marked != want {
+			t.Errorf("span %d says of an exemplar: %v, want %v", i, marked, want)
 		}
-		exemplars := 0
-		if e := h.Histogram.Bucket[0].Exemplar; e != nil && c.Counter.Exemplar != nil {
-			exemplars++
-		}
-		if h.Histogram.GetSampleCount() != 1 || c.Counter.GetValue() != 2 || exemplars != tt.want {
-			t.Errorf("count %d, value %v, exemplars %d; want %d", h.Histogram.GetSampleCount(), c.Counter.GetValue(), exemplars, tt.want)
+	}
+}
+
+func TestThePaceOfExemplars(t *testing.T) {
+	var p pace
+	now := time.Unix(1e9, 0)
+	for i, step := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {exemplarEvery - 1, false}, {1, true}, {0, false}} {
+		if now = now.Add(step.after); p.next(now) != step.want {
+			t.Errorf("step %d: want %v", i, step.want)
 		}
 	}
 }
