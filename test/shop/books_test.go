@@ -40,12 +40,14 @@ type entry struct {
 	TotalAmount   string
 	TotalCurrency string
 	PaymentMethod string
+	BillStatus    string
 
-	cents   int64
-	items   map[string]int
-	charges []int64 // in cents, at the payment gateway and not given back
-	stock   string
-	parcel  string
+	cents      int64
+	items      map[string]int
+	charges    []int64 // in cents, at the payment gateway and not given back
+	unanswered bool    // payments has asked the gateway in vain
+	stock      string
+	parcel     string
 }
 
 // ledger is the state of all books.
@@ -75,7 +77,7 @@ func (b *books) read(ctx context.Context) (*ledger, error) {
 
 func (b *books) readOrders(ctx context.Context, l *ledger) error {
 	var orders []*entry
-	err := b.of["orders"].NewSelect().Table("orders").Column("id", "status", "fulfilment", "total_amount", "total_currency", "payment_method").Scan(ctx, &orders)
+	err := b.of["orders"].NewSelect().Table("orders").Column("id", "status", "fulfilment", "total_amount", "total_currency", "payment_method", "bill_status").Scan(ctx, &orders)
 	if err != nil {
 		return err
 	}
@@ -105,13 +107,19 @@ func (b *books) readOrders(ctx context.Context, l *ledger) error {
 
 // readCharges asks the gateway's book, which is the truth about money, whose charges there are.
 func (b *books) readCharges(ctx context.Context, l *ledger) error {
-	var payments []struct{ OrderID, ID, Status string }
-	if err := b.of["payments"].NewSelect().Table("payments").Column("order_id", "id", "status").Scan(ctx, &payments); err != nil {
+	var payments []struct {
+		OrderID, ID, Status string
+		Unanswered          bool
+	}
+	if err := b.of["payments"].NewSelect().Table("payments").Column("order_id", "id", "status", "unanswered").Scan(ctx, &payments); err != nil {
 		return err
 	}
 	orderOf := map[string]string{}
 	for _, p := range payments {
-		orderOf[p.ID] = p.OrderID
+		orderOf[p.ID], _, _ = strings.Cut(p.OrderID, ".") // an invoice that is paid later has the number of the attempt
+		if o := l.orders[orderOf[p.ID]]; o != nil && p.Unanswered {
+			o.unanswered = true
+		}
 		if p.Status == "pending" || p.Status == "promised" || p.Status == "refunding" {
 			l.problem("order %s: its payment is %s", p.OrderID, p.Status)
 		}
@@ -211,6 +219,9 @@ func (b *books) readOpen(ctx context.Context, l *ledger) error {
 
 // check checks that the services have done for an order what its end asks for.
 func (l *ledger) check(o *entry) {
+	if o.BillStatus == "paying" {
+		l.problem("order %s: its invoice is being paid", o.ID)
+	}
 	switch {
 	case o.Status == "completed" && o.PaymentMethod == "invoice", o.Status == "cancelled":
 		if len(o.charges) > 0 {
@@ -246,6 +257,11 @@ func (l *ledger) String() string {
 			cents += c
 		}
 	}
+	bills := map[string]int{}
+	for _, o := range l.orders {
+		bills[o.BillStatus]++
+	}
+	fmt.Fprintf(&text, "invoices: %d paid, %d failed, %d undone\n", bills["paid"], bills["failed"], bills["undone"])
 	fmt.Fprintf(&text, "charged %d.%02d EUR, %d charges given back\n", cents/100, cents%100, l.refunds)
 	return text.String()
 }

@@ -23,8 +23,8 @@ func TestMoneyIsSafeOnRealServers(t *testing.T) {
 	}
 	urls := map[string]string{}
 	for _, service := range model.Services {
-		if service.Database.Kind == "postgres" {
-			urls[service.Name] = postgres.Database(t)
+		for _, name := range service.Databases() {
+			urls[name] = postgres.Database(t)
 		}
 	}
 	url := func(service string) string { return urls[service] }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -51,11 +52,11 @@ func (s *shop) services() (all []victim) {
 
 // TestMoneyIsSafe kills services while orders are fulfilled in all ways, and balances the books when all is settled.
 func TestMoneyIsSafe(t *testing.T) {
-	rounds := soak.Rounds(t, 2)
+	rounds := soak.Rounds(t, 1)
 	dir := t.TempDir()
 	s := open(t, local.Options{DataDir: dir})
 	url := func(service string) string { return "sqlite://" + filepath.ToSlash(filepath.Join(dir, service+".db")) }
-	moneyIsSafe(t, s, url, s.services(), 4*rounds, 1+rounds)
+	moneyIsSafe(t, s, url, s.services(), 10*rounds, 2+rounds)
 }
 
 // moneyIsSafe places so many orders of each way, kills so many victims meanwhile, and checks the books.
@@ -65,30 +66,31 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 	customers, stock := s.furnish(t, orders)
 	b := openBooks(t, url, stock)
 
-	var placing errgroup.Group
-	var mu sync.Mutex
-	var acknowledged []string
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(orders)*5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute+time.Duration(orders)*5*time.Second)
 	defer cancel()
+	refunded := s.refundAfterCharge(t, b, customers[slices.IndexFunc(customers, func(c buyer) bool { return c.way == "orchestration" })])
+	acknowledged := append(s.loseAnswers(t, b, customers), refunded)
+
+	gossiping, hush := context.WithCancel(ctx)
+	var told atomic.Int64
+	var rumours errgroup.Group
+	whim := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
+	rumours.Go(func() error { return gossip(gossiping, s.Brokers(), whim, &told) })
+	t.Cleanup(func() {
+		hush()
+		_ = rumours.Wait()
+	})
+
 	pause := 2 * time.Second * time.Duration(kills) / time.Duration(orders) // so that orders come as long as somebody is killed
-	for _, c := range customers {
-		random := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
-		placing.Go(func() error {
-			for _, w := range c.wishes(random, orders) {
-				moment(random, pause)
-				id, err := s.place(ctx, w, c.way)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				acknowledged = append(acknowledged, id)
-				mu.Unlock()
-			}
-			return nil
-		})
+	trade := s.trade(ctx, random, customers, orders, pause)
+	killed := massacre(t, random, append(victims, s.faults()...), kills)
+	placed, err := trade()
+	if err != nil {
+		t.Fatal(err)
 	}
-	killed := massacre(t, random, victims, kills)
-	if err := placing.Wait(); err != nil {
+	acknowledged = append(acknowledged, placed...)
+	hush()
+	if err := rumours.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	b.balance(t, 3*time.Minute)
@@ -122,7 +124,41 @@ func moneyIsSafe(t *testing.T, s *shop, url func(service string) string, victims
 			t.Errorf("no order by %s was cancelled", way)
 		}
 	}
-	t.Logf("\n%skilled: %s", l, killed)
+	if l.refunds == 0 || l.orders[refunded].Status != "cancelled" {
+		t.Errorf("%d charges were given back; the order that could not be shipped is %+v", l.refunds, l.orders[refunded])
+	}
+	t.Logf("\n%s%d events told again; killed: %s", l, told.Load(), killed)
+}
+
+// trade has each customer place so many orders, with pauses, and pay the invoices; what it gives waits for that, and gives the orders.
+func (s *shop) trade(ctx context.Context, random *rand.Rand, customers []buyer, orders int, pause time.Duration) func() ([]string, error) {
+	var group errgroup.Group
+	var mu sync.Mutex
+	var placed []string
+	for _, c := range customers {
+		random := rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))
+		group.Go(func() error {
+			for _, w := range c.wishes(random, orders) {
+				moment(random, pause)
+				id, err := s.place(ctx, w, c.way)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				placed = append(placed, id)
+				mu.Unlock()
+				if w.Method == "invoice" { // and the customer pays it after all
+					card := c.cards[[]string{"pays", "pays", "spent", "fails", "hangs"}[random.IntN(5)]]
+					group.Go(func() error { return s.pay(ctx, id, card) })
+				}
+			}
+			return nil
+		})
+	}
+	return func() ([]string, error) {
+		err := group.Wait()
+		return placed, err
+	}
 }
 
 // massacre kills victims at random moments, and starts each again, and gives how often each died.

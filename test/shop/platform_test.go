@@ -189,3 +189,29 @@ func (s *shop) place(ctx context.Context, w wish, fulfilment string) (id string,
 		}
 	}
 }
+
+// pay pays the invoice of an order by a card, once it is completed, until it is known whether it could be.
+func (s *shop) pay(ctx context.Context, id, card string) error {
+	for {
+		var order struct{ Status any }
+		status, err := s.call(ctx, "GET", "orders", "/v1/orders/"+id, "", nil, &order)
+		switch {
+		case err == nil && status == http.StatusOK && order.Status == "cancelled":
+			return nil
+		case err == nil && status == http.StatusOK && order.Status == "completed":
+			var answer struct{ Code string }
+			status, err = s.call(ctx, "POST", "orders", "/v1/orders/"+id+"/pay", "", map[string]string{"paymentMethod": card}, &answer)
+			switch {
+			case err == nil && (status == http.StatusOK || answer.Code == "payment_failed" || answer.Code == "payment_undone"):
+				return nil
+			case err == nil && status != http.StatusAccepted && status < 500 && status != http.StatusTooManyRequests:
+				return fmt.Errorf("pay %s: status %d, %s", id, status, answer.Code)
+			}
+		}
+		select { // somebody is away, or takes time
+		case <-ctx.Done():
+			return fmt.Errorf("pay %s: %w: %w", id, ctx.Err(), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
