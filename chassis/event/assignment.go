@@ -2,6 +2,7 @@ package event
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -101,13 +102,20 @@ func (a *assignment) take() map[string]map[int]int64 {
 	return taken
 }
 
+// complaints passes on what a reader mends by itself, by connecting anew or waiting, and would else tell nobody: it may go on for ever.
+func (a *assignment) complaints(topic string, partition int) kafka.Logger {
+	return kafka.LoggerFunc(func(format string, args ...any) {
+		a.grumble.warn(a.opt.Log, "a partition cannot be read now", fmt.Errorf(format, args...), "topic", topic, "partition", partition)
+	})
+}
+
 // consume handles one partition's records, one after the other.
 func (a *assignment) consume(open, hand context.Context, topic string, p kafka.PartitionAssignment) {
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: a.opt.Brokers, Topic: topic, Partition: p.ID, Dialer: a.dialer.Dialer,
 		MinBytes: 1, MaxBytes: 1 << 20, // an answer as soon as there is a record; a larger record still comes, alone
 		MaxWait: 10 * time.Second, ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second,
-		QueueCapacity: 64, ReadLagInterval: -1,
+		QueueCapacity: 64, ReadLagInterval: -1, ErrorLogger: a.complaints(topic, p.ID),
 	})
 	defer closeReader(reader, a.dialer)
 	if err := reader.SetOffset(p.Offset); err != nil {

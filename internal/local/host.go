@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/trellis-mesh/trellis/internal/local/mail"
 	"github.com/trellis-mesh/trellis/internal/local/otlp"
@@ -102,23 +101,6 @@ func (h *host) startTraces(ctx context.Context, port int) error {
 		_ = server.Close()
 		<-ended
 	})
-	return nil
-}
-
-// startKafka keeps its events in dir: after a restart they must fit what the services' databases say was sent.
-func (h *host) startKafka(port int, dir string, topics []string) error {
-	cluster, err := kfake.NewCluster(
-		kfake.DataDir(dir),
-		kfake.NumBrokers(1),
-		kfake.Ports(port),
-		kfake.SeedTopics(topic.Partitions, topics...),
-		kfake.GroupMinSessionTimeout(100*time.Millisecond),
-	)
-	if err != nil {
-		return fmt.Errorf("start kafka: %w: if its data is damaged, remove %s", err, dir)
-	}
-	h.brokers = cluster.ListenAddrs()
-	h.onClose(cluster.Close)
 	return nil
 }
 
