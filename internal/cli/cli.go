@@ -134,7 +134,7 @@ writes the code, the deployment and the tests that follow, and never overwrites 
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(
 		a.newCommand(), a.syncCommand(), a.addCommand(), a.removeCommand(), a.canaryCommand(), a.checkCommand(), a.undoCommand(), a.explainCommand(),
-		a.graphCommand(), a.upCommand(), a.clusterCommand(), a.eventsCommand(), a.doctorCommand(), a.versionCommand(),
+		a.graphCommand(), a.upCommand(), a.urlCommand(), a.clusterCommand(), a.eventsCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	a.teachCompletion(root)
 	return root

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,17 +22,28 @@ type Running struct {
 	secret   string // file
 }
 
-// Find tells where the platform of a root listens, all of whose services must be alive.
-func Find(ctx context.Context, root string, m *spec.Model) (*Running, error) {
+// Locate tells where a service listens when `scaffold up` runs it, whether it does or not.
+func Locate(m *spec.Model, name string) (Service, error) {
 	ports, err := fixedPorts(m.Platform.Local.PortBase, m)
 	if err != nil {
-		return nil, err
+		return Service{}, err
 	}
+	at, ok := ports.services[name]
+	if !ok {
+		return Service{}, fmt.Errorf("there is no service %q: take one of %s", name, strings.Join(slices.Sorted(maps.Keys(ports.services)), ", "))
+	}
+	return Service{Name: name, URL: "http://" + loopback(at.api), Admin: "http://" + loopback(at.admin)}, nil
+}
+
+// Find tells where the platform of a root listens, all of whose services must be alive.
+func Find(ctx context.Context, root string, m *spec.Model) (*Running, error) {
 	r := &Running{services: make(map[string]Service), secret: filepath.Join(root, ".trellis", "data", secretFile)}
 	client := http.Client{Timeout: 3 * time.Second}
 	for _, s := range m.Services {
-		at := ports.services[s.Name]
-		found := Service{Name: s.Name, URL: "http://" + loopback(at.api), Admin: "http://" + loopback(at.admin)}
+		found, err := Locate(m, s.Name)
+		if err != nil {
+			return nil, err
+		}
 		if err := alive(ctx, &client, found.URL); err != nil {
 			return nil, fmt.Errorf("%s does not run on this machine: start the platform with `make up`: %w", s.Name, err)
 		}
