@@ -1,6 +1,7 @@
 package chassis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (s *Service) Database(ctx context.Context, migrations fs.FS) (*database.DB,
 	if url == "" {
 		return nil, missing("open the database", "database.url", "postgres://user@host/"+s.spec.Name+" or sqlite:///tmp/"+s.spec.Name+".db")
 	}
-	return s.open(ctx, "database", url, database.Options{}, migrations)
+	return s.open(ctx, "database", url, database.Options{MaxOpen: s.settings.Service.Database.Connections}, migrations)
 }
 
 // Shards opens the declared shards of the database, by name. Each is treated as Database treats the one: migrations, metrics, a
@@ -34,8 +35,10 @@ func (s *Service) Shards(ctx context.Context, migrations fs.FS) (map[string]*dat
 		return nil, errors.New("open the shards: the service declares none: name them in database.shards of its service.yaml and run scaffold sync")
 	}
 	all := map[string]*database.DB{}
+	const fewest, standard = 4, 20 // connections: to one shard, and to all together as to the one database
+	each := max(fewest, cmp.Or(s.settings.Service.Database.Connections, standard)/len(s.spec.Shards))
 	for _, name := range s.spec.Shards {
-		opt := database.Options{Name: s.spec.Name + "-" + name, MaxOpen: max(4, 20/len(s.spec.Shards))} // as many in all as one database has
+		opt := database.Options{Name: s.spec.Name + "-" + name, MaxOpen: each}
 		db, err := s.open(ctx, "database-"+name, s.settings.Service.Database.Shards[name].URL.Reveal(), opt, migrations)
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", name, err)

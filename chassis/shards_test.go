@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,6 +53,38 @@ func TestShardsAreDatabasesOfTheirOwn(t *testing.T) {
 	}
 	if err := shards["s1"].PingContext(t.Context()); err == nil {
 		t.Error("a shard was left open")
+	}
+}
+
+func TestConnectionsAreBoundedAsTheConfigurationSays(t *testing.T) {
+	for _, test := range []struct{ key, want string }{{"", "own 4, shards 10"}, {"APP_DATABASE_CONNECTIONS=15", "own 15, shards 7"}, {"APP_DATABASE_CONNECTIONS=2", "own 2, shards 4"}} {
+		t.Run(test.key, func(t *testing.T) {
+			var got string
+			dir := t.TempDir()
+			environ := environment("APP_DATABASE_URL=sqlite://"+filepath.Join(dir, "0.db"), "APP_DATABASE_SHARDS_S1_URL=sqlite://"+filepath.Join(dir, "1.db"),
+				"APP_DATABASE_SHARDS_S2_URL=sqlite://"+filepath.Join(dir, "2.db"))
+			if test.key != "" {
+				environ = append(environ, test.key)
+			}
+			_, stop := serving(t, Spec{Name: "shop", Database: true, Shards: []string{"s1", "s2"}}, func(ctx context.Context, s *Service) error {
+				own, err := s.Database(ctx, nil)
+				if err != nil {
+					return err
+				}
+				shards, err := s.Shards(ctx, nil)
+				if err != nil {
+					return err
+				}
+				got = fmt.Sprintf("own %d, shards %d", own.Stats().MaxOpenConnections, shards["s2"].Stats().MaxOpenConnections)
+				return nil
+			}, Options{Environ: environ})
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if got != test.want {
+				t.Errorf("most connections: %s, want %s", got, test.want)
+			}
+		})
 	}
 }
 

@@ -16,8 +16,9 @@ type Service struct {
 		Addr string `config:"addr" default:":9090" doc:"where metrics, health, profiles and faults are served"`
 	} `config:"admin"`
 	Database struct {
-		URL    Secret           `config:"url" doc:"postgres://… or sqlite:///path"`
-		Shards map[string]Shard `config:"shards" doc:"the databases that rows are spread over, by name"`
+		URL         Secret           `config:"url" doc:"postgres://… or sqlite:///path"`
+		Shards      map[string]Shard `config:"shards" doc:"the databases that rows are spread over, by name"`
+		Connections int              `config:"connections" doc:"most connections of a replica to its database, and to all its shards together; 0 means 20, SQLite 4"`
 	} `config:"database"`
 	Kafka struct {
 		Brokers []string `config:"brokers" doc:"host:port of the brokers, separated by commas"`
@@ -63,6 +64,7 @@ func (s *Service) Validate(c *Check) {
 	c.Must("shutdown.delay", s.Shutdown.Delay >= 0, "is negative", "give 0s or more")
 	c.Must("shutdown.timeout", s.Shutdown.Timeout > s.Shutdown.Delay, "leaves requests no time to end",
 		"give more than shutdown.delay, which it includes")
+	c.Must("database.connections", s.Database.Connections >= 0, "is negative", "give a number of connections, or 0")
 	for name, call := range s.Calls {
 		c.Must("calls."+name+".url", isHTTP(call.URL), "is no http or https URL", "give one like http://"+name+":8080")
 	}

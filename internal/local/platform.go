@@ -175,6 +175,9 @@ func (p *Platform) environment(s *spec.Service) []string {
 	if mails(s) { // without APP_: a service that does not look at them does not mind
 		set["SMTP_HOST"], set["SMTP_PORT"], set["SMTP_TLS"] = "127.0.0.1", strconv.Itoa(p.host.smtp), "none"
 	}
+	if s.Flags.Kind == "file" {
+		set["APP_FLAGS_FILE"] = filepath.Join(p.options.Root, filepath.FromSlash(s.Dir), "deploy", "flags.yaml")
+	}
 	for callee := range s.Calls {
 		set["APP_CALLS_"+variable(callee)+"_URL"] = p.procs[callee].URL
 	}

@@ -54,7 +54,7 @@ func model() *spec.Model {
 		Platform: &spec.Platform{Name: "shop"},
 		Services: []*spec.Service{
 			{
-				Name: "back", Dir: "services/back", Database: spec.Database{Kind: "postgres", Shards: []string{"s1", "far-east"}}, Cache: spec.Cache{Kind: "redis"},
+				Name: "back", Dir: "services/back", Database: spec.Database{Kind: "postgres", Shards: []string{"s1", "far-east"}}, Cache: spec.Cache{Kind: "redis"}, Flags: spec.Flags{Kind: "file"},
 				Events: spec.Events{Consumes: []string{"front.seen.v1"}},
 			},
 			{
@@ -190,6 +190,9 @@ func TestStartTellsEachServiceWhatItNeeds(t *testing.T) {
 		if front[k] != v {
 			t.Errorf("front's %s is %q, want %q", k, front[k], v)
 		}
+	}
+	if got, want := back["APP_FLAGS_FILE"], filepath.Join(o.Root, "services", "back", "deploy", "flags.yaml"); got != want || front["APP_FLAGS_FILE"] != "" {
+		t.Errorf("back's flags are at %q, want %q; front's at %q", got, want, front["APP_FLAGS_FILE"])
 	}
 	if front["APP_DATABASE_URL"] != "" || front["APP_REDIS_URL"] != "" {
 		t.Errorf("front is told of a database or cache that it does not declare: %v", front)

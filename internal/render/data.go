@@ -186,6 +186,9 @@ func (d *service) HasDatabase() bool { return d.Database.Kind == "postgres" }
 // HasCache reports whether the service has a cache of its own.
 func (d *service) HasCache() bool { return d.Cache.Kind == "redis" }
 
+// HasFlags reports whether the service follows a file of feature flags.
+func (d *service) HasFlags() bool { return d.Flags.Kind == "file" }
+
 // Connects reports whether the service depends on anything that must be opened when it starts.
 func (d *service) Connects() bool {
 	return d.HasDatabase() || d.HasCache() || len(d.Callees)+len(d.Publishes) > 0

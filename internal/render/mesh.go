@@ -67,6 +67,7 @@ func (d *service) mirrors() bool { return d.Traffic.Canary != nil && d.Traffic.C
 type inbound struct {
 	*spec.Call
 	Caller     string
+	Callee     string
 	Operations []*spec.Operation
 
 	contract *spec.Contract
@@ -78,7 +79,7 @@ func (d *service) Inbound() []inbound {
 	var all []inbound
 	for _, name := range d.Callers() {
 		call := d.model.Service(name).Calls[d.Name]
-		all = append(all, inbound{call, name, declaredOperations(d.Contract, call.Operations), d.Contract, d.mirrors()})
+		all = append(all, inbound{call, name, d.Name, declaredOperations(d.Contract, call.Operations), d.Contract, d.mirrors()})
 	}
 	return all
 }
@@ -94,12 +95,18 @@ func declaredOperations(c *spec.Contract, ids []string) []*spec.Operation {
 	return all
 }
 
+// Declared is where the call is declared.
+func (i inbound) Declared() string {
+	return "services/" + i.Caller + "/service.yaml: calls." + i.Callee
+}
+
 // Grants are what the caller may ask for.
 func (i inbound) Grants() []grant { return grants(i.contract, i.Operations) }
 
 // Routes are how the mesh treats the caller's requests.
 func (i inbound) Routes() []route {
-	return routes(i.Caller, i.Operations, i.mirror, i.Timeout, retry{Attempts: i.Retry.Attempts - 1, PerTry: i.Retry.PerTry})
+	again := retry{Attempts: i.Retry.Attempts - 1, PerTry: i.Retry.PerTry}
+	return routes(i.Caller, i.Operations, i.mirror, limit{i.Timeout, i.Declared()}, again)
 }
 
 // grant lets requests in: any of the methods on any of the paths, but for some. It stands for exactly its operations, so
@@ -181,9 +188,15 @@ type route struct {
 	Name    string
 	Caller  string // empty for the gateway
 	Matches []match
-	Timeout time.Duration
+	Limit   limit
 	Retry   retry
 	Mirror  bool // the canary gets copies
+}
+
+// limit is how long requests may take with all attempts, and what declares it.
+type limit struct {
+	Timeout  time.Duration
+	Declared string
 }
 
 // match is an operation as a route finds it.
@@ -194,10 +207,10 @@ type match struct {
 
 // routes gives a route for the idempotent operations and one for the rest, or a single one where nothing is tried again. Where
 // the canary gets copies, those that only read have a route of their own.
-func routes(caller string, ops []*spec.Operation, mirror bool, timeout time.Duration, again retry) []route {
-	idempotent := route{Name: "idempotent", Caller: caller, Timeout: timeout, Retry: again}
+func routes(caller string, ops []*spec.Operation, mirror bool, allowed limit, again retry) []route {
+	idempotent := route{Name: "idempotent", Caller: caller, Limit: allowed, Retry: again}
 	idempotent.Retry.On = onNoAnswer
-	other := route{Name: "other", Caller: caller, Timeout: timeout, Retry: retry{Attempts: again.Attempts, On: onNotSent}}
+	other := route{Name: "other", Caller: caller, Limit: allowed, Retry: retry{Attempts: again.Attempts, On: onNotSent}}
 	if again.Attempts == 0 {
 		idempotent.Name, idempotent.Retry = "once", retry{}
 	}
@@ -240,9 +253,28 @@ func (d *service) outside() []*spec.Operation { return declaredOperations(d.Cont
 // OutsideGrants are what the gateway may ask for.
 func (d *service) OutsideGrants() []grant { return grants(d.Contract, d.outside()) }
 
-// OutsideRoutes are how the gateway treats requests: what is idempotent is tried again once.
+// OutsideRoutes are how the gateway treats requests: what is idempotent is tried again once. Operations with a time of their own
+// have routes of their own.
 func (d *service) OutsideRoutes() []route {
-	return routes("", d.outside(), d.mirrors(), d.HTTP.Timeout, retry{Attempts: 1})
+	byTimeout := map[time.Duration][]*spec.Operation{}
+	for _, op := range d.outside() {
+		byTimeout[op.Timeout] = append(byTimeout[op.Timeout], op)
+	}
+	var all []route
+	for _, timeout := range slices.Sorted(maps.Keys(byTimeout)) {
+		allowed := limit{d.HTTP.Timeout, "http.timeout"}
+		if timeout > 0 {
+			allowed = limit{timeout, "x-timeout of the contract"}
+		}
+		some := routes("", byTimeout[timeout], d.mirrors(), allowed, retry{Attempts: 1})
+		for i := range some {
+			if timeout > 0 {
+				some[i].Name += "-" + meshDuration(timeout)
+			}
+		}
+		all = append(all, some...)
+	}
+	return all
 }
 
 // outsideRule is who may ask for some operations from outside: anybody, or who has a token with all of the scopes.

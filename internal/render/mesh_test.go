@@ -387,6 +387,31 @@ func TestGatewayAsksForWhatTheContractSays(t *testing.T) {
 	}
 }
 
+func TestOperationsWithATimeOfTheirOwnAreGivenItFromOutside(t *testing.T) {
+	p := shopMesh(t, map[string]string{
+		"catalog": "http: {timeout: 3s}\ningress: [listProducts, getProduct, createProduct, putProduct, deleteProduct]\n",
+		"orders":  "calls: {catalog: {operations: [listProducts], timeout: 900ms, retry: {attempts: 1}}}\n",
+	})
+	contract := p.read("services/catalog/api/openapi.yaml")
+	for _, id := range []string{"listProducts", "createProduct", "deleteProduct"} {
+		contract = strings.Replace(contract, "{operationId: "+id+",", "{operationId: "+id+", x-timeout: 30m,", 1)
+	}
+	p.write("services/catalog/api/openapi.yaml", contract)
+	p.sync("catalog", Inputs{}, nil)
+	want := []string{
+		"outside-idempotent GET PUT v1 3s attempts: 1 retryOn: connect-failure,refused-stream,reset-before-request,gateway-error",
+		"outside-idempotent-30m DELETE GET v1 30m attempts: 1 retryOn: connect-failure,refused-stream,reset-before-request,gateway-error",
+		"outside-other-30m POST v1 30m attempts: 1 retryOn: connect-failure,refused-stream",
+	}
+	if diff := cmp.Diff(want, allSent(t, meshOf(t, p, "catalog", "VirtualService", "catalog-ingress"))); diff != "" {
+		t.Error(diff)
+	}
+	want = []string{"orders-once GET v1 900ms attempts: 0", "undeclared v1 3s attempts: 0"} // a caller says for itself how long it waits
+	if diff := cmp.Diff(want, allSent(t, meshOf(t, p, "catalog", "VirtualService", "catalog"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func egress(t *testing.T, p *platform, service string) []string {
 	t.Helper()
 	var all []string

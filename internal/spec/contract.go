@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -35,6 +36,9 @@ type Operation struct {
 	// Security are the ways to show that a request may be made, of which one is enough, each as the scopes that it needs
 	// all of. There is none when anybody may make it.
 	Security [][]string
+	// Timeout is the operation's extension x-timeout: how long a request from outside may take, instead of http.timeout; 0 where it
+	// has none.
+	Timeout time.Duration
 	// Position of the operationId.
 	Position Position
 

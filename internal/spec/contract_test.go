@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -98,5 +99,26 @@ func TestInvalidOpenAPIIsToldWithItsPlace(t *testing.T) {
 				t.Error("an operation of an invalid document was given")
 			}
 		})
+	}
+}
+
+func TestTimeoutOfAnOperationIsRead(t *testing.T) {
+	c, err := ParseContract("openapi.yaml", []byte("openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\npaths:\n"+
+		"  /v1/things: {get: {operationId: listThings}, post: {operationId: importThings, x-timeout: 1h30m}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Operations["listThings"].Timeout; got != 0 {
+		t.Errorf("an operation that says nothing has %s", got)
+	}
+	if got := c.Operations["importThings"].Timeout; got != 90*time.Minute {
+		t.Errorf("an operation with 1h30m has %s", got)
+	}
+	for _, wrong := range []string{"90", "soon", "-1s", "0s", "1us", "[1s]", "''"} {
+		_, err := ParseContract("openapi.yaml", []byte("openapi: 3.0.3\ninfo: {title: a, version: 1.0.0}\npaths:\n"+
+			"  /v1/things: {get: {operationId: listThings, x-timeout: "+wrong+"}}\n"))
+		if err == nil || !strings.Contains(err.Error(), "openapi.yaml:4:58: the x-timeout of GET /v1/things is no time that a request may take") {
+			t.Errorf("x-timeout: %s: %v", wrong, err)
+		}
 	}
 }

@@ -81,6 +81,7 @@ var hints = []struct{ key, text string }{
 	{"http", "http: {port: 8080, contract: api/openapi.yaml, timeout: 15s}"},
 	{"database", "database: {kind: none} # or postgres"},
 	{"cache", "cache: {kind: none} # or redis"},
+	{"flags", "flags: {kind: none} # or file: deploy/flags.yaml, which is followed"},
 	{"calls", "calls: {} # SERVICE: {operations: [getThing], timeout: 1s, retry: {attempts: 2}, concurrency: 20, onFailure: fail}"},
 	{"events", "events: {publishes: [], consumes: []} # types such as order.created.v1"},
 	{"externals", "externals: [] # {host: api.example.com, port: 443, tls: originate}"},

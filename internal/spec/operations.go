@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -284,8 +285,23 @@ func (w *contractWalk) operation(path string, method, operation *yaml.Node) {
 	if _, security := lookup(operation, "security"); security != nil {
 		o.Security = w.security(security)
 	}
+	o.Timeout = w.timeout(name, operation)
 	w.ids[strings.ToLower(o.ID)] = o
 	w.contract.Operations[o.ID] = o
+}
+
+// timeout is the extension x-timeout, which the chassis and the mesh keep to.
+func (w *contractWalk) timeout(operation string, node *yaml.Node) time.Duration {
+	_, value := lookup(node, "x-timeout")
+	if value == nil {
+		return 0
+	}
+	timeout, err := time.ParseDuration(value.Value)
+	if err != nil || timeout < time.Millisecond {
+		w.add(value, "write a duration of 1ms or more, such as 90s or 30m", "the x-timeout of %s is no time that a request may take", operation)
+		return 0
+	}
+	return timeout
 }
 
 // suggestID makes an operationId from the method and the last fixed part of the path.

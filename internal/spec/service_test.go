@@ -45,7 +45,7 @@ func standard(name string) *Service {
 	return &Service{
 		Name: name, Owner: "platform", Summary: "The " + name + " service.", Dir: "services/orders",
 		HTTP:     HTTP{Port: 8080, Contract: "api/openapi.yaml", Timeout: 15 * time.Second},
-		Database: Database{Kind: "none"}, Cache: Cache{"none"},
+		Database: Database{Kind: "none"}, Cache: Cache{"none"}, Flags: Flags{"none"},
 		Traffic: Traffic{Version: "v1", Outlier: Outlier{5, 10 * time.Second, 30 * time.Second, 50}, Pool: Pool{100, 50, 1000}},
 		SLO:     SLO{99.9, Latency{99, 500 * time.Millisecond}, 30 * 24 * time.Hour},
 		Run:     Run{Replicas{2, 6}, Quantity{"50m", "500m"}, Quantity{"64Mi", "128Mi"}},
@@ -201,7 +201,7 @@ func TestBrokenDeclarationGivesOneProblem(t *testing.T) {
 		{"unknown key far from any", "name: orders\nrun: {disk: 1}\n", `2:7: unknown key "disk" in run
     the keys here are: cpu, memory, replicas`},
 		{"key in the wrong place", "name: orders\nkind: postgres\n", `2:1: unknown key "kind"
-    it belongs elsewhere: database.kind, cache.kind`},
+    it belongs elsewhere: database.kind, cache.kind, flags.kind`},
 		{"duplicate key", "name: orders\nowner: a\nowner: b\n", `3:1: owner stands twice: first on line 2
     remove one of the two`},
 		{"key that is no word", "name: orders\n[a]: b\n", `2:1: a key must be text, not a list

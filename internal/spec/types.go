@@ -109,6 +109,8 @@ type Service struct {
 	Database Database `yaml:"database"`
 	// Cache is the service's own cache.
 	Cache Cache `yaml:"cache"`
+	// Flags are the service's feature flags.
+	Flags Flags `yaml:"flags"`
 	// Calls are the synchronous calls to other services, by the callee's name. The mesh refuses every call that is not declared.
 	Calls map[string]*Call `yaml:"calls" is:"service"`
 	// Events are the event types that the service sends and receives.
@@ -157,6 +159,12 @@ type Database struct {
 type Cache struct {
 	// Kind of cache.
 	Kind string `yaml:"kind" default:"none" enum:"none,redis"`
+}
+
+// Flags are the service's feature flags.
+type Flags struct {
+	// Kind of source. With file, they are in deploy/flags.yaml of the service's folder, which the service follows while it runs.
+	Kind string `yaml:"kind" default:"none" enum:"none,file"`
 }
 
 // Call is a synchronous dependency on another service.

@@ -23,7 +23,7 @@ info: {title: catalog, version: 1.0.0}
 components: {securitySchemes: {token: {type: oauth2, flows: {clientCredentials: {tokenUrl: /token, scopes: {products:read: r, products:write: w, admin: a}}}}}}
 paths:
   /v1/products:
-    get: {operationId: listProducts, responses: {default: {description: d}}}
+    get: {operationId: listProducts, x-timeout: 30m, responses: {default: {description: d}}}
     post: {operationId: createProduct, security: [{token: [products:write]}], responses: {default: {description: d}}}
   /v1/products/search:
     get: {operationId: searchProducts, responses: {default: {description: d}}}
@@ -187,6 +187,7 @@ var faults = []fault{
 	{what: "Istio's default retries for the rest", file: istiod, old: "defaultHttpRetryPolicy:\n    attempts: 0", new: "defaultHttpRetryPolicy:\n    attempts: 2", want: "defaultHttpRetryPolicy must say attempts: 0"},
 	{what: "timeout too short for its attempts", file: catalogMesh, after: ordersRead, old: "timeout: 800ms", new: "timeout: 500ms", want: "has 500ms in all, but its 2 attempts of 300ms each need 600ms"},
 	{what: "timeout that is not the declared one", file: catalogMesh, after: ordersPost, old: "timeout: 800ms", new: "timeout: 8s", want: "createProduct may take 8s"},
+	{what: "an operation's own timeout left out", file: catalogMesh, after: "- name: outside-read-30m\n", old: "timeout: 30m", new: "timeout: 15s", want: "listProducts may take 15s by the route outside-read-30m, but 30m0s is declared"},
 	{what: "timeout missing", file: catalogMesh, after: ordersPost, old: "      timeout: 800ms", new: "     ", want: "has no timeout"},
 	{what: "route of one operation dropped", file: usersMesh, after: ordersCall, old: `regex: "/v1/people/[^/]+"`, new: `regex: "/v1/persons/[^/]+"`, want: "no route to users is for getPerson of orders"},
 	{what: "regular expression that is not anchored as Envoy does", file: usersMesh, after: ordersCall, old: `regex: "/v1/people/[^/]+"`, new: `regex: "/v1/people"`, want: "no route to users is for getPerson of orders"},

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +41,8 @@ func (c *checks) routes(s *spec.Service) {
 	}
 	for _, id := range s.Ingress {
 		if op := s.Contract.Operations[id]; op != nil {
-			c.routed(s, expected{op, "", s.At("ingress"), s.HTTP.Timeout, 1, 0})
+			timeout := cmp.Or(op.Timeout, s.HTTP.Timeout)
+			c.routed(s, expected{op, "", s.At("ingress"), timeout, 1, 0})
 		}
 	}
 }
