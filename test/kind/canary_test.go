@@ -16,7 +16,8 @@ import (
 func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 	s := theShop(t)
 	w := s.workshop(t)
-	w.patient()
+	w.patient("orders") // the only one of them that asks others
+	w.hurry = true      // nothing is left to compile
 	p := s.probeOf(t, "orders")
 	product := load.Request{Name: "GET product, from orders", Method: "GET", URL: s.host("catalog") + "/v1/products/" + s.product}
 	p.warm(t, product, 200)
@@ -44,8 +45,6 @@ func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 	rows[len(rows)-1][6] = measure(8, 12)
 	move("", "abort") // its pods stay, so it can go on
 	rows[len(rows)-1][6] = measure(0, 0)
-	move("", "step", "--weight", "50")
-	rows[len(rows)-1][6] = measure(45, 55)
 	move("", "step", "--weight", "100")
 	rows[len(rows)-1][6] = measure(100, 100)
 	move("v1's pods are gone", "promote")
@@ -58,7 +57,7 @@ func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 // measureShare sends requests from orders and counts, at the pods of catalog, which version they came to.
 func (s *shop) measureShare(t *testing.T, p *probe, request load.Request, least, most float64) string {
 	t.Helper()
-	const requests, perSecond = 2400, 200
+	const requests, perSecond = 2000, 200
 	count := func() (v1, v2 float64) {
 		for version, sum := range map[string]*float64{"v1": &v1, "v2": &v2} {
 			for _, pod := range s.readyPods(t, "app=catalog,version="+version) {

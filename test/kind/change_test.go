@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,11 +135,21 @@ func (s *shop) bound(ctx context.Context, service string, least, most int32) err
 // rate of the load while something changes, in requests a second: what 2 processors bear beside the change.
 const rate = 40
 
+// batches are the services, several at a time: so many may change at once beside the load, and one after the other would take long.
+func (s *shop) batches() [][]string {
+	const most = 5
+	var names []string
+	for _, service := range s.Model.Services {
+		names = append(names, service.Name)
+	}
+	return slices.Collect(slices.Chunk(names, most))
+}
+
 func TestRollingUpdateFailsNoRequest(t *testing.T) {
 	s := theShop(t)
-	rows := [][]any{{"SERVICE", "ROLLED OUT IN", "SENT", "FAILED", "P99", "MAX"}}
+	rows := [][]any{{"SERVICES", "ROLLED OUT IN", "SENT", "FAILED", "P99", "MAX"}}
 	s.start(t, rate, s.traffic(t)).Stop()
-	for _, service := range s.Model.Services {
+	for _, batch := range s.batches() {
 		run := s.goOn(t, rate, s.traffic(t))
 		pause(t, time.Second)
 		began := time.Now()
@@ -146,15 +159,19 @@ func TestRollingUpdateFailsNoRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), service.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
-			t.Fatal(err)
+		for _, service := range batch {
+			if _, err := s.kube.AppsV1().Deployments(s.namespace).Patch(t.Context(), service, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		s.waitRollout(t, service.Name)
+		for _, service := range batch {
+			s.waitRollout(t, service)
+		}
 		took := time.Since(began)
 		pause(t, 2*time.Second)
 		result := run.Stop()
 		noneFailed(t, result, nil)
-		rows = append(rows, append([]any{service.Name, tenths(took)}, totals(result)...))
+		rows = append(rows, append([]any{strings.Join(batch, " "), tenths(took)}, totals(result)...))
 	}
 	table(t, "Rolling update of each service under load", rows...)
 }
@@ -173,42 +190,85 @@ func notIdempotent(name string) bool { return name[:4] == "POST" }
 
 func TestPodsThatGoFailNoIdempotentRequest(t *testing.T) {
 	s := theShop(t)
-	var names []string
-	for _, service := range s.Model.Services {
-		names = append(names, service.Name)
-	}
-	s.scale(t, 2, names...)
+	rows := [][]any{{"SERVICES", "A POD OF EACH IS", "ALL BACK IN", "SENT", "FAILED", "P99", "MAX", "IDEMPOTENT FAILED"}}
 	s.start(t, rate, s.traffic(t)).Stop()
-	rows := [][]any{{"SERVICE", "ITS POD IS", "SENT", "FAILED", "P99", "MAX", "IDEMPOTENT FAILED"}}
-	for _, service := range s.Model.Services {
-		for _, way := range []struct {
-			name  string
-			grace *int64
-		}{{"deleted", nil}, {"killed", new(int64)}} {
-			run := s.goOn(t, rate, s.traffic(t))
-			pause(t, time.Second)
-			victim := s.readyPods(t, "app="+service.Name)[0]
-			if err := s.kube.CoreV1().Pods(s.namespace).Delete(t.Context(), victim.Name, metav1.DeleteOptions{GracePeriodSeconds: way.grace}); err != nil {
+	for _, batch := range s.batches() {
+		t.Run(strings.Join(batch, ","), func(t *testing.T) {
+			s.scale(t, 2, batch...)
+			rows = append(rows, s.losePods(t, batch, "deleted", nil), s.losePods(t, batch, "killed", new(int64)))
+		})
+	}
+	table(t, "A pod of each service goes under load; each service that loses one has 2", rows...)
+}
+
+// TestPostgresHasEnoughConnections adds up what the services would open, were all pools full while one service of two pods each is
+// replaced.
+func TestPostgresHasEnoughConnections(t *testing.T) {
+	s := theShop(t)
+	postgres, err := s.kube.AppsV1().StatefulSets("data").Get(t.Context(), "postgres", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := 0
+	for _, arg := range postgres.Spec.Template.Spec.Containers[0].Args {
+		if text, found := strings.CutPrefix(arg, "-cmax_connections="); found {
+			if given, err = strconv.Atoi(text); err != nil {
 				t.Fatal(err)
 			}
-			s.waitRollout(t, service.Name)
-			pause(t, 2*time.Second)
-			result := run.Stop()
-			spared := notIdempotent
-			if way.grace == nil {
-				spared = nil // whoever is told to go answers first
-			}
-			noneFailed(t, result, spared)
-			idempotent := 0
-			for name, c := range result.ByName {
-				if !notIdempotent(name) {
-					idempotent += c.Failed
-				}
-			}
-			rows = append(rows, append(append([]any{service.Name, way.name}, totals(result)...), idempotent))
 		}
 	}
-	table(t, "A pod of each service goes under load; each service has 2", rows...)
+	rows := [][]any{{"SERVICE", "CONNECTIONS OF A POD AT MOST"}}
+	var all, largest float64
+	for _, service := range s.Model.Services {
+		if service.Database.Kind == "none" {
+			continue
+		}
+		of := s.sumOfService(t, service.Name, "database_pool_max_connections", nil) / float64(len(s.readyPods(t, "app="+service.Name)))
+		if of == 0 {
+			t.Errorf("%s does not say how many connections it opens", service.Name)
+		}
+		rows = append(rows, []any{service.Name, of})
+		all, largest = all+of, max(largest, of)
+	}
+	const replicas, kept = 2, 3 // kept by PostgreSQL for its administrator
+	asked := replicas*all + largest
+	rows = append(rows, []any{"two pods of each, and one more", asked}, []any{"PostgreSQL has", given - kept})
+	table(t, "Connections to PostgreSQL", rows...)
+	if asked > float64(given-kept) {
+		t.Errorf("PostgreSQL has %d connections, and the pools ask for %v", given-kept, asked)
+	}
+}
+
+// losePods deletes a pod of each of some services under load, and gives what came of it.
+func (s *shop) losePods(t *testing.T, services []string, how string, grace *int64) []any {
+	t.Helper()
+	run := s.goOn(t, rate, s.traffic(t))
+	pause(t, time.Second)
+	began := time.Now()
+	for _, service := range services {
+		victim := s.readyPods(t, "app="+service)[0]
+		if err := s.kube.CoreV1().Pods(s.namespace).Delete(t.Context(), victim.Name, metav1.DeleteOptions{GracePeriodSeconds: grace}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, service := range services {
+		s.waitRollout(t, service)
+	}
+	took := time.Since(began)
+	pause(t, 2*time.Second)
+	result := run.Stop()
+	spared := notIdempotent
+	if grace == nil {
+		spared = nil // whoever is told to go answers first
+	}
+	noneFailed(t, result, spared)
+	idempotent := 0
+	for name, c := range result.ByName {
+		if !notIdempotent(name) {
+			idempotent += c.Failed
+		}
+	}
+	return append(append([]any{strings.Join(services, " "), how, tenths(took)}, totals(result)...), idempotent)
 }
 
 func TestFaultyReplicaIsEjected(t *testing.T) {

@@ -113,6 +113,9 @@ func TestOnlyDeclaredEdgesAreOpen(t *testing.T) {
 				}
 			}
 		}
+		if err := probes.end(t.Context(), p); err != nil { // all of them at once would take more than there is
+			t.Error(err)
+		}
 	}
 	stranger := s.probe(t, s.namespace, "default", "")
 	for _, callee := range s.Model.Services {

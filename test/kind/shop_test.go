@@ -288,13 +288,16 @@ func (s *shop) traffic(t *testing.T) []load.Request {
 	product, order := get("product", "/v1/products/"+s.product), get("order", "/v1/orders/"+s.order)
 	return []load.Request{
 		product, order, get("keys", "/.well-known/jwks.json"), get("stock", "/v1/stock/"+s.product), get("payment", "/v1/payments/"+s.order),
+		get("shipment", "/v1/shipments/"+s.order), get("articles", "/v1/articles?limit=3"), get("balances", "/v1/balances?limit=3"), get("messages", "/v1/messages?limit=3"),
+		get("product, by the gateway", limited+"products/"+s.product), get("order's details, by bff-web", limited+"orders/"+s.order+"/details"),
+		get("dashboard, by bff-mobile", limited+"mobile/dashboard?userId="+s.customer), get("suppliers, by legacy", limited+"suppliers"),
 		{Name: "POST order", Method: "POST", URL: s.gateway + "/v1/orders", Header: bearer, Body: string(body)},
 	}
 }
 
 // start sends load through the gateway until the test stops it, or ends. What it sends first is not counted: connections are opened,
 // and pools filled.
-func (s *shop) start(t *testing.T, rate float64, requests []load.Request) *load.Run {
+func (s *shop) start(t *testing.T, rate float64, requests []load.Request) runs {
 	t.Helper()
 	first := s.goOn(t, rate, requests)
 	pause(t, 3*time.Second)
@@ -302,15 +305,48 @@ func (s *shop) start(t *testing.T, rate float64, requests []load.Request) *load.
 	return s.goOn(t, rate, requests)
 }
 
-// goOn is start where load was sent a moment ago.
-func (s *shop) goOn(t *testing.T, rate float64, requests []load.Request) *load.Run {
-	t.Helper()
-	run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, load.Plan{Requests: requests, Rate: rate})
-	if err != nil {
-		t.Fatal(err)
+// What the service gateway answers for begins so. It lets one client ask 100 times a minute, so it gets its requests more slowly.
+const (
+	limited     = "/api/"
+	limitedRate = 1.4
+)
+
+// runs are loads beside each other.
+type runs []*load.Run
+
+// Stop ends all of them.
+func (r runs) Stop() load.Result {
+	all := r[0].Stop()
+	for _, run := range r[1:] {
+		all = merge(all, run.Stop())
 	}
-	t.Cleanup(func() { run.Stop() })
-	return run
+	return all
+}
+
+// goOn is start where load was sent a moment ago.
+func (s *shop) goOn(t *testing.T, rate float64, requests []load.Request) runs {
+	t.Helper()
+	var slow, fast []load.Request
+	for _, r := range requests {
+		if strings.HasPrefix(r.URL, s.gateway+limited) {
+			slow = append(slow, r)
+		} else {
+			fast = append(fast, r)
+		}
+	}
+	var all runs
+	for _, plan := range []load.Plan{{Requests: fast, Rate: rate}, {Requests: slow, Rate: limitedRate}} {
+		if len(plan.Requests) == 0 {
+			continue
+		}
+		run, err := load.Start(context.WithoutCancel(t.Context()), s.browser, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { run.Stop() })
+		all = append(all, run)
+	}
+	return all
 }
 
 // table prints rows under a head.
