@@ -288,7 +288,7 @@ func (s *shop) traffic(t *testing.T) []load.Request {
 	product, order := get("product", "/v1/products/"+s.product), get("order", "/v1/orders/"+s.order)
 	return []load.Request{
 		product, order, get("keys", "/.well-known/jwks.json"), get("stock", "/v1/stock/"+s.product), get("payment", "/v1/payments/"+s.order),
-		get("shipment", "/v1/shipments/"+s.order), get("articles", "/v1/articles?limit=3"), get("balances", "/v1/balances?limit=3"), get("messages", "/v1/messages?limit=3"),
+		get("shipment", "/v1/shipments/"+s.order), get("articles", "/v1/articles?limit=3"), get("balances", "/v1/balances?limit=3"), get("messages", "/v1/messages?customerId="+s.customer),
 		get("product, by the gateway", limited+"products/"+s.product), get("order's details, by bff-web", limited+"orders/"+s.order+"/details"),
 		get("dashboard, by bff-mobile", limited+"mobile/dashboard?userId="+s.customer), get("suppliers, by legacy", limited+"suppliers"),
 		{Name: "POST order", Method: "POST", URL: s.gateway + "/v1/orders", Header: bearer, Body: string(body)},
