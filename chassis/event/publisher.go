@@ -88,7 +88,7 @@ func (p *KafkaPublisher) prepare(ctx context.Context, e Event) *outgoing {
 		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "publish"),
 		attribute.String("messaging.operation.type", "send"), attribute.String("messaging.destination.name", o.topic),
 		attribute.String("messaging.message.id", e.ID()), attribute.String("messaging.kafka.message.key", o.key),
-		attribute.Int("messaging.message.body.size", len(o.value)), attribute.Int("messaging.batch.message_count", 1),
+		attribute.Int("messaging.message.body.size", len(o.value)),
 	)
 	return o
 }

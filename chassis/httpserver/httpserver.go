@@ -119,7 +119,7 @@ func New(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: opt, engine: engine, active: metrics.connections,
-		operations: newOperations(opt, contract, metrics), secured: secured(contract), tracing: newTracing(opt.Telemetry),
+		operations: newOperations(opt, contract, metrics), secured: secured(contract), tracing: newTracing(opt.Telemetry, opt.Objective),
 	}
 	// Routes registered before Use are not behind what Use adds: probes are neither traced, measured, logged nor failed.
 	mountHealth(engine, opt.Health)

@@ -75,7 +75,7 @@ func (s *Server) finish(c *gin.Context, r *request) {
 		telemetry.Observe(r, r.op.duration, elapsed.Seconds())
 	}
 	s.log(c, r, status, cut, elapsed)
-	s.tracing.end(r.span, status, cut)
+	s.tracing.end(r.span, status, cut, elapsed)
 	r.end()
 	if cut {
 		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing

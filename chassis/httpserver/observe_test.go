@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 
@@ -494,5 +495,20 @@ func TestAnAbandonedAnswerIsNotAFailureOfTheService(t *testing.T) {
 	b.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/greetings/abc", nil))
 	if line := b.log.lines(t, "request")[0]; line["status"] != 499.0 || line["level"] != "INFO" {
 		t.Errorf("log %v", line)
+	}
+}
+
+func TestSpansOfRequestsOverTheObjectiveSaySo(t *testing.T) {
+	for objective, want := range map[time.Duration]bool{time.Nanosecond: true, time.Hour: false, 0: false} {
+		b := setUp(t, 1, &greeter{}, func(o *httpserver.Options) { o.Objective = objective })
+		b.send(t, http.MethodGet, "/v1/greetings/en", "")
+		spans := b.recorded(t)
+		if len(spans) != 1 {
+			t.Fatalf("%d spans, want 1", len(spans))
+		}
+		got := slices.Contains(spans[0].Attributes, attribute.Bool("slo.exceeded", true))
+		if got != want {
+			t.Errorf("objective %v: exceeded %v, want %v", objective, got, want)
+		}
 	}
 }

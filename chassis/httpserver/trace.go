@@ -26,11 +26,12 @@ import (
 // a person's data, into the span.
 type tracing struct {
 	telemetry *telemetry.Telemetry
+	objective time.Duration // 0 is none
 	tracer    trace.Tracer
 }
 
-func newTracing(t *telemetry.Telemetry) tracing {
-	return tracing{telemetry: t, tracer: t.Entry().Tracer("github.com/trellis-mesh/trellis/chassis/httpserver")}
+func newTracing(t *telemetry.Telemetry, objective time.Duration) tracing {
+	return tracing{telemetry: t, objective: objective, tracer: t.Entry().Tracer("github.com/trellis-mesh/trellis/chassis/httpserver")}
 }
 
 // Headers of the W3C Trace Context and Baggage recommendations, in canonical form.
@@ -66,10 +67,14 @@ func (t tracing) begin(c *gin.Context, op *operation) (context.Context, trace.Sp
 }
 
 // end closes the span. Only a server's own failure makes it an error: a status from 500, or an answer that was cut off,
-// whose status is 0 when nothing of it went out.
-func (tracing) end(span trace.Span, status int, cut bool) {
+// whose status is 0 when nothing of it went out. A request that took longer than it should says so, since whoever samples
+// traces by their spans knows no service's objective.
+func (t tracing) end(span trace.Span, status int, cut bool, elapsed time.Duration) {
 	if span == nil {
 		return
+	}
+	if t.exceeded(elapsed) {
+		span.SetAttributes(attribute.Bool("slo.exceeded", true))
 	}
 	if status != 0 {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
@@ -86,8 +91,12 @@ func (tracing) end(span trace.Span, status int, cut bool) {
 }
 
 // kept reports whether a collector that samples keeps the request's trace whatever else is in it.
-func (tracing) kept(status int, cut bool, _ time.Duration) bool {
-	return cut || status >= http.StatusInternalServerError
+func (t tracing) kept(status int, cut bool, elapsed time.Duration) bool {
+	return cut || status >= http.StatusInternalServerError || t.exceeded(elapsed)
+}
+
+func (t tracing) exceeded(elapsed time.Duration) bool {
+	return t.objective > 0 && elapsed > t.objective
 }
 
 // spanStart is what all spans of an operation begin with.

@@ -14,12 +14,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 )
 
 // Options say who speaks and where to.
@@ -28,8 +32,8 @@ type Options struct {
 	Service, Version, Environment string
 	// Instance tells replicas apart; the host's name when empty.
 	Instance string
-	// Endpoint is the base URL of an OTLP/HTTP collector, such as http://collector:4318. Empty exports nothing: trace ids
-	// still pass through, spans are not recorded.
+	// Endpoint is the base URL of an OTLP/HTTP collector, such as http://collector:4318, that gets spans and log records.
+	// Empty exports nothing: trace ids still pass through, spans are not recorded.
 	Endpoint string
 	// Ratio is the share of traces begun here that are recorded, 0 to 1. A caller's decision is always followed.
 	Ratio float64
@@ -41,7 +45,7 @@ type Options struct {
 	Level slog.Level
 	// Exporter is used instead of Endpoint; tests pass an in-memory one.
 	Exporter sdktrace.SpanExporter
-	// Attributes are added to the resource of every span.
+	// Attributes are added to the resource of every span and exported log record.
 	Attributes []attribute.KeyValue
 }
 
@@ -62,14 +66,17 @@ type Telemetry struct {
 	entry    trace.TracerProvider
 	ratio    float64
 	lines    *LineBuffer
+	records  *sdklog.LoggerProvider // nil when no records are exported
+	written  *slog.Logger           // like Log, but exports nothing
 }
 
-// The batch processor's bounds. The queue is larger than the library's 2048 so that a burst of a few thousand requests
-// a second is not lost while one batch is on its way; a slot costs 16 bytes.
+// The batch processors' bounds, of spans and of log records each. The queue is larger than the library's 2048 so that a
+// burst of a few thousand requests a second is not lost while one batch is on its way; a slot costs 16 bytes for a span, and
+// some 500 for a record.
 const (
-	spanQueue    = 8192
-	spanBatch    = 512
-	spanInterval = time.Second
+	exportQueue    = 8192
+	exportBatch    = 512
+	exportInterval = time.Second
 )
 
 // New makes the telemetry of a program. It neither waits for the collector nor fails when it is away.
@@ -96,17 +103,44 @@ func New(ctx context.Context, opt Options) (*Telemetry, error) {
 		t.lines = NewLineBuffer(out, opt.LogDelay)
 		out = t.lines
 	}
-	t.Log = slog.New(NewHandler(out, level)).With(slog.String("service", opt.Service))
-	if err := t.startTracing(ctx, opt); err != nil {
+	t.written = slog.New(NewHandler(out, level)).With(slog.String("service", opt.Service))
+	t.Log = t.written
+	lost := metric.TelemetryLost.CounterVec()
+	t.Registry.MustRegister(lost)
+	if err := t.startTracing(ctx, opt, newBound("spans", exportQueue, lost)); err != nil {
 		return nil, fmt.Errorf("start tracing: %w", err)
+	}
+	if err := t.startLogging(ctx, opt, newBound("logs", exportQueue, lost)); err != nil {
+		return nil, fmt.Errorf("start the export of log records: %w", err)
 	}
 	return t, nil
 }
 
-func (t *Telemetry) startTracing(ctx context.Context, opt Options) error {
+// startLogging has Log write to the collector, too.
+func (t *Telemetry) startLogging(ctx context.Context, opt Options, bound *bound) error {
+	if opt.Endpoint == "" {
+		return nil
+	}
+	target, err := signalURL(opt.Endpoint, "logs")
+	if err != nil {
+		return err
+	}
+	exporter, err := otlploghttp.New(ctx, otlploghttp.WithEndpointURL(target))
+	if err != nil {
+		return err
+	}
+	batches := sdklog.NewBatchProcessor(boundRecordExporter{exporter, bound}, sdklog.WithMaxQueueSize(exportQueue),
+		sdklog.WithExportMaxBatchSize(exportBatch), sdklog.WithExportInterval(exportInterval))
+	t.records = sdklog.NewLoggerProvider(sdklog.WithResource(resourceOf(opt)), sdklog.WithProcessor(boundRecords{batches, bound}))
+	export := &exportHandler{level: t.Level, logger: t.records.Logger("github.com/trellis-mesh/trellis/chassis/telemetry")}
+	t.Log = slog.New(slog.NewMultiHandler(t.written.Handler(), export))
+	return nil
+}
+
+func (t *Telemetry) startTracing(ctx context.Context, opt Options, bound *bound) error {
 	exporter := opt.Exporter
 	if exporter == nil && opt.Endpoint != "" {
-		target, err := tracesURL(opt.Endpoint)
+		target, err := signalURL(opt.Endpoint, "traces")
 		if err != nil {
 			return err
 		}
@@ -120,8 +154,9 @@ func (t *Telemetry) startTracing(ctx context.Context, opt Options) error {
 		t.Tracing, t.entry = t.provider, t.provider
 		return nil
 	}
-	processor := sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithMaxQueueSize(spanQueue),
-		sdktrace.WithMaxExportBatchSize(spanBatch), sdktrace.WithBatchTimeout(spanInterval)))
+	batches := sdktrace.NewBatchSpanProcessor(boundSpanExporter{exporter, bound}, sdktrace.WithMaxQueueSize(exportQueue),
+		sdktrace.WithMaxExportBatchSize(exportBatch), sdktrace.WithBatchTimeout(exportInterval))
+	processor := sdktrace.WithSpanProcessor(boundSpans{batches, bound})
 	t.ratio = opt.Ratio
 	t.provider = sdktrace.NewTracerProvider(res, processor,
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(opt.Ratio))))
@@ -130,17 +165,15 @@ func (t *Telemetry) startTracing(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// tracesURL is the collector's address for traces: the base URL with v1/traces appended, as the OTLP specification
-// builds it from OTEL_EXPORTER_OTLP_ENDPOINT.
-func tracesURL(endpoint string) (string, error) {
+// signalURL is the collector's address for "traces" or "logs": the base URL with v1/traces appended, as the OTLP
+// specification builds it from OTEL_EXPORTER_OTLP_ENDPOINT.
+func signalURL(endpoint, signal string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return "", fmt.Errorf("the collector's endpoint %q is no http or https URL; give one like http://collector:4318", endpoint)
 	}
-	if !strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1/traces") {
-		u = u.JoinPath("v1", "traces")
-	}
-	return u.String(), nil
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/v1/traces")
+	return u.JoinPath("v1", signal).String(), nil
 }
 
 func resourceOf(opt Options) *resource.Resource {
@@ -172,7 +205,7 @@ func (t *Telemetry) Install() {
 	otel.SetTracerProvider(t.Tracing)
 	otel.SetTextMapPropagator(t.Propagator)
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		t.Log.Warn("telemetry", slog.String("error", err.Error()))
+		t.written.Warn("telemetry", slog.String("error", err.Error())) // exported, it would be the next to fail
 	}))
 	slog.SetDefault(t.Log)
 }
@@ -198,8 +231,8 @@ func (t *Telemetry) FlushLog() error {
 	return t.lines.Flush()
 }
 
-// Shutdown exports the spans that are still held, writes the log lines that are held back, and stops. It gives up when
-// ctx ends. The logger works on, without holding lines back.
+// Shutdown exports the spans and log records that are still held, writes the log lines that are held back, and stops. It gives up when
+// ctx ends. The logger works on, without holding lines back or exporting them.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	var errs []error
 	if err := t.provider.ForceFlush(ctx); err != nil {
@@ -207,6 +240,11 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	if err := t.provider.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop tracing: %w", err))
+	}
+	if t.records != nil {
+		if err := t.records.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("export the last log records: %w", err))
+		}
 	}
 	if t.lines != nil {
 		if err := t.lines.Close(); err != nil {

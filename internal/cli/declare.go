@@ -72,7 +72,7 @@ func (s *session) plan(ctx context.Context, c change) (*plan.Plan, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	platform, err := s.firstPlatform(c.after)
+	platform, err := s.followServices(c.after)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,11 @@ func (a *app) remove(ctx context.Context, s *session, name string, show showing)
 	if err != nil {
 		return err
 	}
-	all, err := join(rendered{plan: own}, others)
+	platform, err := s.followServices(after)
+	if err != nil {
+		return err
+	}
+	all, err := join(rendered{plan: own}, others, platform)
 	if err != nil {
 		return err
 	}

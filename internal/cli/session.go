@@ -243,7 +243,7 @@ func (s *session) followPlatform(m *spec.Model, opt plan.Options) (rendered, err
 	if len(m.Services) == 0 && len(state.Files) == 0 {
 		return rendered{plan: new(plan.Plan)}, nil
 	}
-	files, err := s.renderer.Platform(m.Platform, cache{s, state})
+	files, err := s.renderer.Platform(m, cache{s, state})
 	if err != nil {
 		return rendered{}, err
 	}
@@ -252,18 +252,23 @@ func (s *session) followPlatform(m *spec.Model, opt plan.Options) (rendered, err
 	return rendered{files, p}, err
 }
 
-// firstPlatform plans the files that belong to no service where there are none yet, and nothing where there are some: these
-// are up to sync.
-func (s *session) firstPlatform(m *spec.Model) (rendered, error) {
+// followServices plans the files that belong to no service where there are none yet. Where there are some, it plans those
+// that name the services; the others are up to sync.
+func (s *session) followServices(m *spec.Model) (rendered, error) {
 	state, err := s.State(platformOwner)
-	if err != nil || len(state.Files) > 0 {
+	if err != nil {
 		return rendered{plan: new(plan.Plan)}, err
 	}
-	first, err := s.followPlatform(m, plan.Options{})
-	if err == nil {
-		settle(first.plan)
+	all, err := s.followPlatform(m, plan.Options{})
+	if err != nil {
+		return rendered{}, err
 	}
-	return first, err
+	settle(all.plan)
+	if len(state.Files) > 0 {
+		all.files = slices.DeleteFunc(all.files, func(f plan.File) bool { return !s.renderer.NamesServices(f.Path) })
+		all.plan.Actions = slices.DeleteFunc(all.plan.Actions, func(a plan.Action) bool { return !s.renderer.NamesServices(a.Path) })
+	}
+	return all, nil
 }
 
 // followOne is follow for one service; seeds are files that are made with it.

@@ -17,7 +17,6 @@ import (
 	telemetry "istio.io/api/telemetry/v1alpha1"
 
 	"github.com/trellis-mesh/trellis/internal/plan"
-	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
 // istioKinds are the types of what is rendered for Istio, by apiVersion and kind.
@@ -60,7 +59,7 @@ func wholeMesh(t *testing.T) []plan.File {
 	})
 	files := p.rendered()
 	m := p.model()
-	platform, err := p.r.Platform(m.Platform, nil)
+	platform, err := p.r.Platform(m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,34 +152,40 @@ func TestObjectsAreNamedOnce(t *testing.T) {
 
 func TestPlatformNamesNoService(t *testing.T) {
 	p := shopMesh(t, map[string]string{"catalog": "", "orders": "calls: {catalog: {operations: [getProduct]}}\n"})
-	before, err := p.r.Platform(p.model().Platform, nil)
+	before, err := p.r.Platform(p.model(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := p.r.Platform(p.model().Platform, newMemory(before))
+	again, err := p.r.Platform(p.model(), newMemory(before))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, f := range before {
 		for _, name := range []string{"catalog", "orders"} {
-			if bytes.Contains(f.Content, []byte(name)) {
-				t.Errorf("%s names %s", f.Path, name)
+			if named := p.r.NamesServices(f.Path); bytes.Contains(f.Content, []byte(name)) != named {
+				t.Errorf("%s names %s: %v, want %v", f.Path, name, !named, named)
 			}
 		}
 		if !bytes.Equal(f.Content, again[i].Content) || f.InputHash == "" {
 			t.Errorf("%s is another the second time", f.Path)
 		}
 	}
-	changed := &spec.Platform{}
-	*changed = *p.model().Platform
-	changed.TrustDomain = "other.example"
-	after, err := p.r.Platform(changed, newMemory(before))
+	changed := *p.model()
+	platform := *changed.Platform
+	platform.TrustDomain = "other.example"
+	changed.Platform = &platform
+	changed.Services = changed.Services[:1]
+	after, err := p.r.Platform(&changed, newMemory(before))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(after, func(f plan.File) bool { return f.Path == "mesh/istio/istiod.yaml" })
-	if !bytes.Contains(after[i].Content, []byte("trustDomain: other.example")) {
-		t.Error("the mesh configuration is not of the new declaration")
+	for i, f := range after {
+		if p.r.NamesServices(f.Path) && bytes.Equal(f.Content, before[i].Content) {
+			t.Errorf("%s is of the services before", f.Path)
+		}
+		if f.Path == "mesh/istio/istiod.yaml" && !bytes.Contains(f.Content, []byte("trustDomain: other.example")) {
+			t.Error("the mesh configuration is not of the new declaration")
+		}
 	}
 }
 

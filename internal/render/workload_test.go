@@ -261,7 +261,7 @@ func TestClusterTakesWhatIsRendered(t *testing.T) {
 		}),
 	} {
 		m := p.model()
-		files, err := p.r.Platform(m.Platform, nil)
+		files, err := p.r.Platform(m, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,10 @@ var (
 		Name: "build_info", Type: Gauge, Feature: Always, Labels: []string{"service", "version", "goversion"},
 		Help: "Always 1; the labels say what is running.",
 	})
+	TelemetryLost = define(Definition{
+		Name: "telemetry_lost_total", Type: Counter, Feature: Always, Labels: []string{"signal", "reason"},
+		Help: "Spans and log records that did not reach the collector, by the reason: queue_full or export_failed.",
+	})
 	HTTPRequests = define(Definition{
 		Name: "http_requests_total", Type: Counter, Feature: Always, Labels: []string{"operation", "method", "status", "caller"},
 		Help: "Requests answered, by operation of the contract, method, status (0: the client got no answer) and the service that called.",

@@ -71,7 +71,7 @@ func shop(t testing.TB) (*spec.Model, []plan.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := r.Platform(m.Platform, nil)
+	files, err := r.Platform(m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,11 +22,11 @@ var (
 	errEncoding = errors.New("unsupported content type or encoding: send application/x-protobuf, plain or with gzip")
 )
 
-// decode reads an export request: protobuf, plain or gzip, of at most limit bytes when unpacked.
-func decode(r *http.Request, limit int64) (*collector.ExportTraceServiceRequest, error) {
+// decode reads an export request into one: protobuf, plain or gzip, of at most limit bytes when unpacked.
+func decode(r *http.Request, limit int64, into proto.Message) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-protobuf" {
-		return nil, errEncoding
+		return errEncoding
 	}
 	body := io.Reader(r.Body)
 	switch r.Header.Get("Content-Encoding") {
@@ -34,24 +34,23 @@ func decode(r *http.Request, limit int64) (*collector.ExportTraceServiceRequest,
 	case "gzip":
 		unpacked, err := gzip.NewReader(r.Body)
 		if err != nil {
-			return nil, fmt.Errorf("unpack gzip: %w", err)
+			return fmt.Errorf("unpack gzip: %w", err)
 		}
 		body = unpacked
 	default:
-		return nil, errEncoding
+		return errEncoding
 	}
 	raw, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the body: %w", err)
+		return fmt.Errorf("read the body: %w", err)
 	}
 	if int64(len(raw)) > limit {
-		return nil, errTooLarge
+		return errTooLarge
 	}
-	req := new(collector.ExportTraceServiceRequest)
-	if err := proto.Unmarshal(raw, req); err != nil {
-		return nil, fmt.Errorf("parse protobuf: %w", err)
+	if err := proto.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("parse protobuf: %w", err)
 	}
-	return req, nil
+	return nil
 }
 
 // spansByTrace flattens the request; spans without a valid id are left out.

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"strconv"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -16,18 +17,21 @@ import (
 type Options struct {
 	Traces int   // the last traces kept; default 1000
 	Spans  int   // spans kept of one trace; default 2000
+	Logs   int   // the last log records kept; default 20000
 	Body   int64 // bytes of one export request when unpacked; default 16 MiB
 }
 
-// Sink is an http.Handler that receives traces and shows them:
+// Sink is an http.Handler that receives traces and log records and shows them:
 //
-//	POST /v1/traces                   OTLP export, protobuf, plain or gzip
+//	POST /v1/traces, /v1/logs         OTLP export, protobuf, plain or gzip
 //	GET  /traces?service=&limit=      summaries, the newest first
 //	GET  /traces/{id}                 the spans, in order of start
 //	GET  /traces/{id}?format=tree     the same as a text tree
+//	GET  /logs?trace=&service=        the log records, the oldest first
 type Sink struct {
 	options Options
 	store   *store
+	logs    *records
 	mux     *http.ServeMux
 }
 
@@ -36,8 +40,13 @@ func NewSink(o Options) *Sink {
 	o.Traces = cmp.Or(o.Traces, 1000)
 	o.Spans = cmp.Or(o.Spans, 2000)
 	o.Body = cmp.Or(o.Body, 16<<20)
-	s := &Sink{options: o, store: newStore(o.Traces, o.Spans), mux: http.NewServeMux()}
+	o.Logs = cmp.Or(o.Logs, 20000)
+	s := &Sink{options: o, store: newStore(o.Traces, o.Spans), logs: &records{most: o.Logs}, mux: http.NewServeMux()}
 	s.mux.HandleFunc("POST /v1/traces", s.export)
+	s.mux.HandleFunc("POST /v1/logs", s.exportLogs)
+	s.mux.HandleFunc("GET /logs", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, s.Logs(r.URL.Query().Get("trace"), r.URL.Query().Get("service")))
+	})
 	s.mux.HandleFunc("GET /traces", s.list)
 	s.mux.HandleFunc("GET /traces/{id}", s.get)
 	return s
@@ -57,21 +66,41 @@ func (s *Sink) Wait(ctx context.Context, want func(Trace) bool) (Trace, error) {
 	return s.store.wait(ctx, want)
 }
 
+// Logs returns the records kept, the oldest first, only those of that trace and of that service unless they are empty.
+func (s *Sink) Logs(trace, service string) []Record { return s.logs.list(trace, service) }
+
 func (s *Sink) export(w http.ResponseWriter, r *http.Request) {
-	req, err := decode(r, s.options.Body)
+	var req traces.ExportTraceServiceRequest
+	if s.take(w, r, &req) {
+		s.store.add(spansByTrace(&req))
+		reply(w, &traces.ExportTraceServiceResponse{})
+	}
+}
+
+func (s *Sink) exportLogs(w http.ResponseWriter, r *http.Request) {
+	var req logs.ExportLogsServiceRequest
+	if s.take(w, r, &req) {
+		s.logs.add(recordsOf(&req))
+		reply(w, &logs.ExportLogsServiceResponse{})
+	}
+}
+
+// take reads an export request, or answers why it cannot.
+func (s *Sink) take(w http.ResponseWriter, r *http.Request, into proto.Message) bool {
+	err := decode(r, s.options.Body, into)
 	switch {
 	case errors.Is(err, errEncoding):
 		http.Error(w, err.Error(), http.StatusUnsupportedMediaType)
-		return
 	case errors.Is(err, errTooLarge):
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
-		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
 	}
-	s.store.add(spansByTrace(req))
-	answer, err := proto.Marshal(&collector.ExportTraceServiceResponse{})
+	return err == nil
+}
+
+func reply(w http.ResponseWriter, message proto.Message) {
+	answer, err := proto.Marshal(message)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

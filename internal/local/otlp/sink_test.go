@@ -19,6 +19,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/internal/local/otlp"
 )
 
@@ -208,4 +209,36 @@ func ExampleTrace_Tree() {
 	// orders  POST /v1/orders               server         12ms
 	// └─ orders  order.created.v1 publish   producer        1ms
 	//    └─ mail  order.created.v1 process  consumer      2.5ms
+}
+
+func TestLogRecordsAreKeptAndFoundByTheirTrace(t *testing.T) {
+	sink := otlp.NewSink(otlp.Options{Logs: 3})
+	server := httptest.NewServer(sink)
+	defer server.Close()
+	tel, err := telemetry.New(t.Context(), telemetry.Options{Service: "greeter", Endpoint: server.URL, Output: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := trace.TraceID{1}
+	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: trace.SpanID{2}}))
+	for i := range 3 {
+		tel.Log.InfoContext(t.Context(), fmt.Sprint("early ", i))
+	}
+	tel.Log.WarnContext(ctx, "hot", "degrees", 40)
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := sink.Logs("", "greeter"); len(got) != 3 || got[0].Message != "early 1" {
+		t.Errorf("kept %+v, want the last three", got)
+	}
+	if got := sink.Logs("", "somebody"); len(got) != 0 {
+		t.Errorf("somebody else's: %+v", got)
+	}
+	var got []otlp.Record
+	if err := json.Unmarshal([]byte(get(t, server.URL+"/logs?trace="+id.String(), http.StatusOK)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || got[0].Level != "WARN" || got[0].Message != "hot" || got[0].Attributes["degrees"] != 40.0 || time.Since(got[0].Time) > time.Hour {
+		t.Errorf("of the trace: %+v", got)
+	}
 }

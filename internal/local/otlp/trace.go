@@ -1,5 +1,5 @@
-// Package otlp is a small receiver of traces for a developer's machine: it takes OTLP over HTTP, keeps the last traces in
-// memory, and shows them as JSON or as a text tree. It samples nothing, stores nothing on disk and knows no users, so it
+// Package otlp is a small receiver of traces and log records for a developer's machine: it takes OTLP over HTTP, keeps the
+// last of them in memory, and shows them as JSON or as a text tree. It samples nothing, stores nothing on disk and knows no users, so it
 // is not for production; there an OpenTelemetry Collector stands in its place.
 //
 //	sink := otlp.NewSink(otlp.Options{})
