@@ -23,6 +23,7 @@ type contestant struct {
 	counter string // its request counter; empty when it has none
 	ready   string // path of its readiness, or of any answer that shows that it serves
 	admin   bool   // the readiness and the metrics are on the second listener
+	off     bool   // it must count nothing
 	metrics string
 	// command gives the arguments and the environment for addresses of the API, the admin port and the sink.
 	command func(addr, admin, otlp string) (args, env []string)
@@ -36,7 +37,7 @@ func flags(addr, admin, otlp string) (args, env []string) {
 
 func seeded(context.Context, string) (string, error) { return thing.SeedID, nil }
 
-// contestants builds every server and returns them: the baseline first, then the one under test.
+// contestants builds every server and returns them: the baseline first, then the one under test; the same without telemetry last.
 func contestants(ctx context.Context, s *scratchTree) ([]contestant, error) {
 	generated, err := generatedService(ctx, s)
 	if err != nil {
@@ -46,7 +47,8 @@ func contestants(ctx context.Context, s *scratchTree) ([]contestant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]contestant{others[0], generated}, others[1:]...), nil
+	all := append([]contestant{others[0], generated}, others[1:]...)
+	return append(all, generated.withoutTelemetry()), nil
 }
 
 // others builds the servers that a generated service is compared with from the source in dir; the first is the baseline.

@@ -100,6 +100,12 @@ func (r *running) counts(ctx context.Context) error {
 		}
 		sum += value
 	}
+	if r.off {
+		if sum > 0 {
+			return fmt.Errorf("metrics: %s sums up to %g, and they should be off", r.counter, sum)
+		}
+		return nil
+	}
 	if sum < proofs {
 		return fmt.Errorf("metrics: %s sums up to %g after %d requests", r.counter, sum, proofs)
 	}

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// unwatched is the name of the generated service without metrics and traces.
+const unwatched = "generated, unwatched"
+
 // generatedService scaffolds the service thing into a copy of the platform, builds it as it is, and returns it as a contestant.
 func generatedService(ctx context.Context, s *scratchTree) (contestant, error) {
 	root, err := s.copyPlatform("platform")
@@ -34,6 +37,17 @@ func environment(addr, admin, otlp string) (args, env []string) {
 		"APP_HTTP_ADDR=" + addr, "APP_ADMIN_ADDR=" + admin, "APP_TELEMETRY_ENDPOINT=http://" + otlp,
 		"APP_TELEMETRY_RATIO=" + strconv.FormatFloat(ratio, 'g', -1, 64), "APP_SHUTDOWN_DELAY=0s",
 	}
+}
+
+// withoutTelemetry is the same program, told to measure and trace nothing; its log stays.
+func (c contestant) withoutTelemetry() contestant {
+	watched := c.command
+	c.name, c.service, c.off = unwatched, "", true
+	c.command = func(addr, admin, otlp string) (args, env []string) {
+		args, env = watched(addr, admin, otlp)
+		return args, append(env, "APP_TELEMETRY_ENDPOINT=", "APP_TELEMETRY_RATIO=0", "APP_TELEMETRY_METRICS=false")
+	}
+	return c
 }
 
 // create makes a thing by the service's own operation.

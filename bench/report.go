@@ -70,6 +70,11 @@ func (r *report) atLeast(name string, ratio, limit float64, note string) {
 	})
 }
 
+// ratio records a ratio without a budget.
+func (r *report) ratio(name string, value float64, note string) {
+	r.Figures = append(r.Figures, figure{Name: name, Value: value, Unit: "×", Pass: true, Note: note})
+}
+
 // seconds records a time without a budget.
 func (r *report) seconds(name string, value float64, note string) {
 	r.Figures = append(r.Figures, figure{Name: name, Value: value, Unit: "s", Pass: true, Note: note})

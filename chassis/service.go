@@ -90,7 +90,7 @@ func (s *Service) buildServers() (err error) {
 		Addr: s.settings.HTTP.Addr, Contract: s.spec.Contract, Authorize: s.tokens.authorize, RequestTimeout: s.spec.Timeout,
 		Objective:      s.spec.Objective,
 		TrustedProxies: s.settings.HTTP.Proxies,
-		Telemetry:      s.tel, Health: s.health, Fault: fault.New(fault.Options{}),
+		Telemetry:      s.tel, Health: s.health, Fault: fault.New(fault.Options{}), Unmeasured: !s.settings.Telemetry.Metrics,
 	}
 	if s.api, err = httpserver.New(o); err != nil {
 		return fmt.Errorf("build the API server: %w", err)

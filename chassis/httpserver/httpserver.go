@@ -41,6 +41,8 @@ type Options struct {
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	// MaxHeaderBytes bounds a request's headers; 64 KiB.
 	MaxHeaderBytes int
+	// Unmeasured leaves requests out of the metrics, to see what those cost.
+	Unmeasured bool
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; none.
 	TrustedProxies []string
 	// Objective is within how long an answer is good enough. The latency histogram has a bound there, so that the share of such

@@ -18,7 +18,9 @@ import (
 // metrics and the access log. Faults and limits come before any work is done for the request.
 func (s *Server) observe(c *gin.Context) {
 	r := s.begin(c)
-	s.operations.metrics.inFlight.Inc()
+	if !s.opt.Unmeasured {
+		s.operations.metrics.inFlight.Inc()
+	}
 	defer s.finish(c, r)
 
 	if s.opt.Fault != nil {
@@ -66,6 +68,19 @@ func (s *Server) finish(c *gin.Context, r *request) {
 		status = 0 // the client gets no answer
 	}
 	elapsed := time.Since(r.start)
+	if !s.opt.Unmeasured {
+		s.measure(r, status, cut, elapsed)
+	}
+	s.log(c, r, status, cut, elapsed)
+	s.tracing.end(r.span, status, cut, elapsed)
+	r.end()
+	if cut {
+		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing
+	}
+}
+
+// measure counts and times the request.
+func (s *Server) measure(r *request, status int, cut bool, elapsed time.Duration) {
 	m := s.operations.metrics
 	m.inFlight.Dec()
 	r.op.count(m, status, r.header).Inc()
@@ -73,12 +88,6 @@ func (s *Server) finish(c *gin.Context, r *request) {
 		telemetry.ObserveKept(r, r.op.duration, elapsed.Seconds())
 	} else {
 		telemetry.Observe(r, r.op.duration, elapsed.Seconds())
-	}
-	s.log(c, r, status, cut, elapsed)
-	s.tracing.end(r.span, status, cut, elapsed)
-	r.end()
-	if cut {
-		panic(http.ErrAbortHandler) // net/http closes the connection and says nothing
 	}
 }
 

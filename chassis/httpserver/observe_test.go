@@ -201,6 +201,27 @@ http_requests_total{caller="unknown",method="POST",operation="createGreeting",st
 `, "http_requests_total", "http_requests_in_flight")
 }
 
+func TestUnmeasuredRequestsAreNotCounted(t *testing.T) {
+	b := setUp(t, 0, &greeter{}, func(o *httpserver.Options) { o.Unmeasured = true })
+	b.send(t, "GET", "/v1/greetings/abc", "")
+	families, err := b.tel.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		switch family.GetName() {
+		case "http_requests_total":
+			t.Errorf("counted: %v", family)
+		case "http_request_duration_seconds":
+			for _, m := range family.Metric {
+				if n := m.Histogram.GetSampleCount(); n != 0 {
+					t.Errorf("timed %d requests: %v", n, m.Label)
+				}
+			}
+		}
+	}
+}
+
 func TestLatencyHasExemplarsOfRecordedTraces(t *testing.T) {
 	b := setUp(t, 0, &greeter{}, nil)
 	b.send(t, "GET", "/v1/greetings/abc", "", "Traceparent", recordedBy)
