@@ -39,6 +39,7 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 	c.outside()
 	c.externals()
 	problems := append(c.problems, manifests(m, files)...)
+	problems = append(problems, dashboards(files)...)
 	problems.Sort()
 	return problems
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/trellis-mesh/trellis/internal/render/dashboard"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
@@ -261,6 +262,12 @@ func (d *service) OpenAPI() (string, error) {
 		return "", &toldError{err}
 	}
 	return text, nil
+}
+
+// Dashboard is the text of the service's dashboard.
+func (d *service) Dashboard() (string, error) {
+	text, err := dashboard.Service(d.model, d.Service).JSON()
+	return string(text), err
 }
 
 // ContractFile is the contract's file as package api embeds it.

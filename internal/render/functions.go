@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/Masterminds/sprig/v3"
+
+	"github.com/trellis-mesh/trellis/internal/render/dashboard"
 )
 
 // functions are what templates may call: sprig's, without those that ask the clock, the environment, the network or chance,
@@ -27,6 +29,7 @@ func templateFunctions() template.FuncMap {
 		"snake":      snake,
 		"yamlString": yamlString,
 		"goStrings":  goStrings,
+		"dashboard":  platformDashboard,
 	})
 	return all
 }
@@ -47,6 +50,16 @@ func goDuration(d time.Duration) string {
 		}
 	}
 	return fmt.Sprintf("%d", d)
+}
+
+// platformDashboard is the text of one of the platform's dashboards.
+func platformDashboard(name string) (string, error) {
+	d := dashboard.Platform()[name]
+	if d == nil {
+		return "", fmt.Errorf("the platform has no dashboard %q", name)
+	}
+	text, err := d.JSON()
+	return string(text), err
 }
 
 // article is the noun with a or an before it.

@@ -17,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
 	"github.com/trellis-mesh/trellis/internal/plan"
 )
 
@@ -186,7 +187,7 @@ func (s *set) templates() ([]string, error) {
 // package turns templates into files.
 func (s *set) hashTemplates() (map[*entry]string, error) {
 	shared := sha256.New()
-	fmt.Fprintln(shared, engine, sortedPairs(s.Imports))
+	fmt.Fprintln(shared, engine, sortedPairs(s.Imports), metric.All()) // rules and dashboards name metrics
 	names, err := s.templates()
 	if err != nil {
 		return nil, err

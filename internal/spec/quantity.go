@@ -27,3 +27,6 @@ func amount(text string) float64 {
 
 // Fits reports whether the request is within the limit.
 func (q Quantity) Fits() bool { return amount(q.Request) <= amount(q.Limit) }
+
+// LimitAmount is the limit in cores or bytes.
+func (q Quantity) LimitAmount() float64 { return amount(q.Limit) }
