@@ -61,7 +61,7 @@ const (
 	processMemory = "process_resident_memory_bytes"
 	goroutines    = "go_goroutines"
 
-	spanCalls = "calls_total"
+	spanCalls = "traces_span_metrics_calls_total"
 
 	envoyHandshakes     = "envoy_cluster_ssl_handshake"
 	envoyConnections    = "envoy_cluster_upstream_cx_total"
