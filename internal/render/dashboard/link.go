@@ -82,13 +82,7 @@ func logsOf(expr string) string {
 }
 
 // dashboardOf is the address of a dashboard, over the same time.
-func dashboardOf(uid string, vars ...string) string {
-	address := "/d/" + uid + "?${__url_time_range}"
-	for i := 0; i+1 < len(vars); i += 2 {
-		address += "&var-" + vars[i] + "=" + vars[i+1]
-	}
-	return address
-}
+func dashboardOf(uid string) string { return "/d/" + uid + "?${__url_time_range}" }
 
 // plainLink is a dashboard's link to an address.
 func plainLink(title, tooltip, address, icon string) Link {

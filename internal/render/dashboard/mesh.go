@@ -14,7 +14,7 @@ func mesh() *Dashboard {
 	b.stats(
 		stat("Encrypted", "Share of the sidecars' new connections to others, over the time shown, that began with a TLS handshake.", share,
 			[]query{{"sum(increase(" + envoyHandshakes + "{" + outbound + "}[$__range])) / (sum(increase(" + envoyConnections + "{" + outbound + "}[$__range])) > 0)", "encrypted"}},
-			below("red", 0.999), absent("no connections")),
+			atLeast(0.999), absent("no connections")),
 		stat("Retries", "Requests that sidecars sent again, a second.", perSecond, []query{{sum(rate(envoyRetries, outbound)), "retries"}}),
 		stat("Ejected replicas", "Replicas that some sidecar sends nothing to, since they failed.", count,
 			[]query{{"sum(" + envoyEjected + "{" + outbound + "})", "ejected"}}, above("orange", 1)),
@@ -49,7 +49,7 @@ func (b *board) resilience(outbound string) {
 		graph("Retries by callee", "Requests a second that a sidecar sent again.", perSecond,
 			[]query{{sum(callee(rate(envoyRetries, outbound)), "service", "callee"), "{{service}} to {{callee}}"}}, linked(toService)),
 		graph("Retries that helped", "Share of the requests sent again that then succeeded.", share,
-			[]query{{ratio(sum(callee(rate(envoyRetriesHelped, outbound)), "callee"), sum(callee(rate(envoyRetries, outbound)), "callee")), "{{callee}}"}}, upTo(1)),
+			[]query{{ratio(sum(callee(rate(envoyRetriesHelped, outbound)), "callee"), sum(callee(rate(envoyRetries, outbound)), "callee")), "{{callee}}"}}, upToAll),
 		graph("Ejected now", "Replicas that a sidecar sends nothing to now, since they failed too often in a row.", count,
 			[]query{{sum(callee(envoyEjected+"{"+outbound+"}"), "service", "callee"), "{{callee}} by {{service}}"}}, above("orange", 1), linked(toService)),
 		graph("Ejections", "Replicas a second that sidecars took out.", events, []query{{sum(callee(rate(envoyEjections, outbound)), "callee"), "{{callee}}"}}),
@@ -89,7 +89,7 @@ func (b *board) istio() {
 	at := match(is("reporter", "destination"), like("destination_app", "$service"))
 	b.graphs(
 		graph("Istio: mutual TLS", "Share of the requests that arrived over mutual TLS, as the server's sidecar saw it.", share, []query{{ratio(
-			sum(rate(istioRequests, match(at, is("connection_security_policy", "mutual_tls"))), "destination_app"), sum(rate(istioRequests, at), "destination_app")), "{{destination_app}}"}}, below("red", 0.999)),
+			sum(rate(istioRequests, match(at, is("connection_security_policy", "mutual_tls"))), "destination_app"), sum(rate(istioRequests, at), "destination_app")), "{{destination_app}}"}}, atLeast(0.999)),
 		graph("Istio: why requests failed", "Requests a second by Envoy's response flags: UO pool full, UF no connection, URX retries used up, NR no route.", perSecond,
 			[]query{{sum(rate(istioRequests, match(like("destination_app", "$service"), isnt("response_flags", "-"))), "response_flags", "destination_app"), "{{response_flags}} {{destination_app}}"}}),
 		graph("Istio: p99 latency by version", "As the server's sidecar saw it: the service with its sidecar.", "ms",

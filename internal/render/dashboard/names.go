@@ -34,22 +34,13 @@ var (
 	outboxOldest    = metric.OutboxOldestAge.Name
 	outboxDelay     = metric.OutboxDelay.Name
 
-	idempotent      = metric.IdempotencyRequests.Name
-	limited         = metric.RateLimitRequests.Name
-	flagStale       = metric.FlagFileStale.Name
-	shardRedirects  = metric.ShardRedirects.Name
-	shardFailures   = metric.ShardGatherFailures.Name
-	sagaInstances   = metric.SagaInstances.Name
-	sagaDuration    = metric.SagaDuration.Name
-	sagaFailures    = metric.SagaStepFailures.Name
-	twoPhaseOpen    = metric.TwoPhaseTransactions.Name
-	twoPhaseUntold  = metric.TwoPhaseUntoldAge.Name
-	twoPhaseDoubt   = metric.TwoPhaseInDoubt.Name
-	twoPhaseTime    = metric.TwoPhaseDuration.Name
-	storeAppended   = metric.EventStoreAppended.Name
-	storeConflicts  = metric.EventStoreConflicts.Name
-	projectionLag   = metric.ProjectionLagSeconds.Name
-	projectionStuck = metric.ProjectionFailing.Name
+	idempotent    = metric.IdempotencyRequests.Name
+	sagaInstances = metric.SagaInstances.Name
+	sagaDuration  = metric.SagaDuration.Name
+	sagaFailures  = metric.SagaStepFailures.Name
+	twoPhaseOpen  = metric.TwoPhaseTransactions.Name
+	twoPhaseDoubt = metric.TwoPhaseInDoubt.Name
+	projectionLag = metric.ProjectionLagSeconds.Name
 )
 
 // failed are the statuses that count as errors: what a service could not do, and 0, where the client got no answer at all.

@@ -165,7 +165,7 @@ type column struct {
 }
 
 // table shows the present values of several queries, one line for each value of a label or several.
-func table(title, description string, labels, values []column, options ...option) Panel {
+func table(title, description string, labels, values []column) Panel {
 	p := base("table", title, description, count, nil, nil)
 	p.FieldConfig.Defaults.Color = nil
 	p.FieldConfig.Defaults.Custom = map[string]any{"align": "auto", "filterable": true, "inspect": false, "cellOptions": map[string]any{"type": "auto"}}
@@ -190,9 +190,6 @@ func table(title, description string, labels, values []column, options ...option
 	p.Transformations = []Transformation{
 		{ID: "merge", Options: map[string]any{}},
 		{ID: "organize", Options: map[string]any{"excludeByName": hidden, "indexByName": order, "renameByName": rename}},
-	}
-	for _, o := range options {
-		o(&p)
 	}
 	return p
 }
@@ -282,9 +279,9 @@ func above(color string, limit float64) option {
 	return within(Step{Color: "green"}, Step{Color: color, Value: &limit})
 }
 
-// below colours values under a limit.
-func below(color string, limit float64) option {
-	return within(Step{Color: color}, Step{Color: "green", Value: &limit})
+// atLeast colours values under a limit red.
+func atLeast(limit float64) option {
+	return within(Step{Color: "red"}, Step{Color: "green", Value: &limit})
 }
 
 func within(all ...Step) option {
@@ -298,15 +295,8 @@ func within(all ...Step) option {
 
 func steps(all ...Step) *Thresholds { return &Thresholds{Mode: "absolute", Steps: all} }
 
-// upTo fixes the top of the axis.
-func upTo(top float64) option {
-	return func(p *Panel) { p.FieldConfig.Defaults.Max = &top }
-}
-
-// from fixes the bottom of the axis, where that is not zero.
-func from(bottom float64) option {
-	return func(p *Panel) { p.FieldConfig.Defaults.Min = &bottom }
-}
+// upToAll ends the axis at 100 %.
+func upToAll(p *Panel) { p.FieldConfig.Defaults.Max = number(1) }
 
 // unbounded lets the axis begin and end where the values do.
 func unbounded(p *Panel) { p.FieldConfig.Defaults.Min = nil }

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ func Service(m *spec.Model, s *spec.Service) *Dashboard {
 	b.glance()
 	b.requests()
 	b.callers()
+	b.idempotency()
 	b.dependencies()
 	b.objectives()
 	b.database()
@@ -75,7 +77,7 @@ func (b *serviceBoard) glance() {
 		stat("In flight", "Requests being answered now, of all replicas.", count, []query{{sum(httpInFlight + "{" + b.self + "}"), "in flight"}},
 			above("orange", float64(s.Traffic.Pool.Requests))),
 		stat("Replicas up", fmt.Sprintf("Replicas that Prometheus reaches; %d run at the least.", s.Run.Replicas.Min), count,
-			[]query{{"sum(up{" + b.self + ", job=\"services\"})", "up"}}, below("red", 1)),
+			[]query{{"sum(up{" + b.self + ", job=\"services\"})", "up"}}, atLeast(1)),
 		stat("Panics", "Handlers that panicked over the time shown. Each is a fault in the code.", count,
 			[]query{{"sum(increase(" + httpPanics + "{" + b.self + "}[$__range]))", "panics"}}, above("red", 1)),
 	)
@@ -134,6 +136,16 @@ func (b *serviceBoard) callers() {
 	b.graphs(panels...)
 }
 
+// idempotency shows what became of requests that may be sent twice.
+func (b *serviceBoard) idempotency() {
+	if c := b.service.Contract; c == nil || b.service.Database.Kind != "postgres" || !bytes.Contains(c.Raw, []byte("Idempotency-Key")) {
+		return
+	}
+	b.row("Idempotency")
+	b.graphs(graph("Requests with an Idempotency-Key", "Requests a second by what became of them: executed, or replayed when the same request came again.", perSecond,
+		[]query{{sum(rate(idempotent, b.chosen()), "outcome"), "{{outcome}}"}}, stacked))
+}
+
 // callErrors is the share of calls that got a 5xx or no answer.
 func callErrors(of string, labels ...string) string {
 	return ratio(sum(rate(clientRequests, match(of, isnt("status", "[1-4].."))), labels...), sum(rate(clientRequests, of), labels...))
@@ -158,7 +170,7 @@ func (b *serviceBoard) dependencies() {
 			[]query{{"max " + by("callee") + " (" + clientBreaker + "{" + of + "})", "{{callee}}"}},
 			map[string]Text{"0": {"closed", "green", 0}, "1": {"half-open", "orange", 1}, "2": {"open", "red", 2}}),
 		graph("Bulkheads in use", "Share of the calls that may be under way to a callee at once, in the replica that has most. At 100 % more are refused.", share,
-			[]query{{fmt.Sprintf("max %s (%s{%s} / %s{%s})", by("callee"), clientBulkhead, of, clientBulkheadLimit, of), "{{callee}}"}}, above("red", 0.9), upTo(1), linked(to)),
+			[]query{{fmt.Sprintf("max %s (%s{%s} / %s{%s})", by("callee"), clientBulkhead, of, clientBulkheadLimit, of), "{{callee}}"}}, above("red", 0.9), upToAll, linked(to)),
 		graph("Retries by callee", "Attempts after the first a second. Inside the mesh the sidecar tries again: see the dashboard Mesh.", perSecond,
 			[]query{{sum(rate(clientRetries, of), "callee") + " or " + sum(rate(clientRequests, of), "callee") + " * 0", "{{callee}}"}}, linked(to)),
 	)
@@ -171,7 +183,7 @@ func (b *serviceBoard) database() {
 	b.row("Database")
 	b.graphs(
 		graph("Connections in use", "Share of the connections that the pool may open, in the replica that uses most.", share,
-			[]query{{fmt.Sprintf("max %s (%s{%s} / (%s{%s} > 0))", by("database"), poolUsed, b.self, poolMax, b.self), "{{database}}"}}, above("red", 0.9), upTo(1)),
+			[]query{{fmt.Sprintf("max %s (%s{%s} / (%s{%s} > 0))", by("database"), poolUsed, b.self, poolMax, b.self), "{{database}}"}}, above("red", 0.9), upToAll),
 		graph("Waits for a connection", "How many requests wait for a connection at a time, on average.", count,
 			[]query{{sum(rate(poolWaited, b.self), "database"), "{{database}}"}}, above("orange", 1)),
 		graph("Query p99 latency", "The time that 99 % of the queries take, by their kind.", seconds,
@@ -191,7 +203,7 @@ func (b *serviceBoard) cache() {
 			[]query{{sum(rate(cacheDuration+"_count", b.self), "status"), "{{status}}"}}, stacked),
 		graph("Hits", "Share of the gets that found something.", share,
 			[]query{{ratio(sum(rate(cacheDuration+"_count", match(b.self, is("command", "get"), is("status", "ok")))),
-				sum(rate(cacheDuration+"_count", match(b.self, is("command", "get"))))), "hits"}}, upTo(1)),
+				sum(rate(cacheDuration+"_count", match(b.self, is("command", "get"))))), "hits"}}, upToAll),
 		graph("p99 latency of commands", "The time that 99 % of a command's uses take.", seconds,
 			[]query{{quantile("0.99", cacheDuration, b.self, "command"), "{{command}}"}}, exemplars),
 	)

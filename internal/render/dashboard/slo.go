@@ -25,11 +25,11 @@ func (b *serviceBoard) objectives() {
 	b.row("Objectives")
 	b.stats(
 		stat("Availability over "+window, "Share of the requests answered without a 5xx. The objective is "+percent(slo.Availability)+".", share,
-			[]query{{"1 - " + b.failures(window), "availability"}}, below("red", slo.Availability/100), absent("no traffic"), decimals(4)),
+			[]query{{"1 - " + b.failures(window), "availability"}}, atLeast(slo.Availability/100), absent("no traffic"), precise),
 		stat("Error budget left", "Share of the 5xx that the objective allows over "+window+" that is not used up.", share,
 			[]query{{left(b.failures(window), budget), "left"}}, within(Step{Color: "red"}, Step{"orange", number(0)}, Step{"green", number(0.25)}), absent("no traffic")),
 		stat("Answered within "+under, "Share of the requests answered within "+under+" over "+window+". The objective is "+percent(slo.Latency.Percentile)+".", share,
-			[]query{{"1 - " + b.slow(window), "in time"}}, below("red", slo.Latency.Percentile/100), absent("no traffic"), decimals(4)),
+			[]query{{"1 - " + b.slow(window), "in time"}}, atLeast(slo.Latency.Percentile/100), absent("no traffic"), precise),
 		stat("Latency budget left", "Share of the slow answers that the objective allows over "+window+" that is not used up.", share,
 			[]query{{left(b.slow(window), slow), "left"}}, within(Step{Color: "red"}, Step{"orange", number(0)}, Step{"green", number(0.25)}), absent("no traffic")),
 	)
@@ -42,7 +42,7 @@ func (b *serviceBoard) objectives() {
 	why := " 1 uses the budget up exactly by the end of " + window + ". Somebody is called at 14.4 over an hour or 6 over six; 3 over a day or 1 over three makes a ticket."
 	b.graphs(
 		graph("Error budget left over time", "What is left of the 5xx that the objective allows over "+window+".", share,
-			[]query{{left(b.failures(window), budget), "5xx"}, {left(b.slow(window), slow), "slower than " + under}}, unbounded, upTo(1)),
+			[]query{{left(b.failures(window), budget), "5xx"}, {left(b.slow(window), slow), "slower than " + under}}, unbounded, upToAll),
 		graph("Availability burn rate", "How fast the error budget goes."+why, count, errors, lines, linked(DataLink{Title: "Failed traces", URL: tracesOf(b.service.Name, map[string]string{"tags": "error=true"})})),
 		graph("Latency burn rate", "How fast the budget of slow answers goes."+why, count, lateness, lines,
 			linked(DataLink{Title: "Slow traces", URL: tracesOf(b.service.Name, map[string]string{"minDuration": under})})),
@@ -82,9 +82,10 @@ func burn(used string, budget float64) string { return fmt.Sprintf("%s / %s", us
 
 func plain(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// decimals fixes the digits after the point.
-func decimals(n int) option {
-	return func(p *Panel) { p.FieldConfig.Defaults.Decimals = &n }
+// precise shows four digits after the point: 99.95 % is not 100 %.
+func precise(p *Panel) {
+	digits := 4
+	p.FieldConfig.Defaults.Decimals = &digits
 }
 
 // objectives is the platform's dashboard of all services' objectives.
@@ -96,9 +97,9 @@ func objectives() *Dashboard {
 		stat("Pages", "Alerts that call somebody and fire now.", count, []query{{`count(ALERTS{alertstate="firing", severity="page"}) or vector(0)`, "pages"}}, above("red", 1)),
 		stat("Tickets", "Alerts that make a ticket and fire now.", count, []query{{`count(ALERTS{alertstate="firing", severity="ticket"}) or vector(0)`, "tickets"}}, above("orange", 1)),
 		stat("Availability over 1h", "Share of all requests answered without a 5xx.", share,
-			[]query{{"1 - " + ratio(over(httpRequests, match(chosenService, like("status", failed)), "1h"), over(httpRequests, chosenService, "1h")), "availability"}}, absent("no traffic"), decimals(4)),
+			[]query{{"1 - " + ratio(over(httpRequests, match(chosenService, like("status", failed)), "1h"), over(httpRequests, chosenService, "1h")), "availability"}}, absent("no traffic"), precise),
 		stat("Availability over 1d", "Share of all requests answered without a 5xx.", share,
-			[]query{{"1 - " + ratio(over(httpRequests, match(chosenService, like("status", failed)), "1d"), over(httpRequests, chosenService, "1d")), "availability"}}, absent("no traffic"), decimals(4)),
+			[]query{{"1 - " + ratio(over(httpRequests, match(chosenService, like("status", failed)), "1d"), over(httpRequests, chosenService, "1d")), "availability"}}, absent("no traffic"), precise),
 	)
 	columnsOf := []column{}
 	for _, window := range []string{"5m", "1h", "6h", "1d", "3d"} {
