@@ -16,7 +16,7 @@ import (
 
 func (a *app) upCommand() *cobra.Command {
 	var log string
-	var asJSON bool
+	var asJSON, observe bool
 	var wait time.Duration
 	var env []string
 	cmd := &cobra.Command{
@@ -27,6 +27,7 @@ itself, and a SQLite file for each database. Of each mail a line is shown; it go
 they call. A service that ends is reported and not started again. Ctrl-C stops everything; data stays in .trellis/data.`,
 		Example: `  scaffold up
   scaffold up orders                       # orders, and what it calls
+  scaffold up --observe                    # with Prometheus, Alertmanager, Jaeger and Loki
   scaffold up --log json | jq .msg         # the services' own log lines
   scaffold up --json | jq '.services[].api'
   scaffold up --env orders:APP_FLAGS_FILE=$PWD/flags.yaml`,
@@ -40,13 +41,14 @@ they call. A service that ends is reported and not started again. Ctrl-C stops e
 			if err != nil {
 				return err
 			}
-			return a.up(cmd.Context(), names, set, format, asJSON, wait)
+			return a.up(cmd.Context(), local.Options{Services: slices.Clone(names), ServiceEnv: set, Log: format, ReadyTimeout: wait, Observe: observe}, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&log, "log", string(local.LogText), "how logs are shown: text, or json as the services write them")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the table of URLs as one line of JSON, and all else on standard error")
 	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for a service to become ready")
 	cmd.Flags().StringArrayVar(&env, "env", nil, "a variable that one service gets, as SERVICE:NAME=VALUE (repeatable)")
+	cmd.Flags().BoolVar(&observe, "observe", false, "run Prometheus, Alertmanager, Jaeger and Loki beside the services, as far as they are installed")
 	completeFlag(cmd, "env", cobra.NoFileCompletions)
 	completeFlag(cmd, "log", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "wait", cobra.NoFileCompletions)
@@ -70,23 +72,24 @@ func serviceEnv(args []string) (map[string]map[string]string, error) {
 	return set, nil
 }
 
-func (a *app) up(ctx context.Context, names []string, env map[string]map[string]string, log local.LogFormat, asJSON bool, wait time.Duration) error {
-	o, err := a.platform()
+func (a *app) up(ctx context.Context, o local.Options, asJSON bool) error {
+	at, err := a.platform()
 	if err != nil {
 		return err
 	}
-	for service := range env {
+	o.Root, o.Model = at.Root, at.Model
+	for service := range o.ServiceEnv {
 		if o.Model.Service(service) == nil {
 			return usage("up: --env: there is no service %s", service)
 		}
 	}
-	o.Services, o.ServiceEnv, o.Log, o.ReadyTimeout, o.KeepGoing = slices.Clone(names), env, log, wait, true
+	o.KeepGoing = true
 	o.Out, o.Logs, o.TTY, o.Colour = a.Out, a.Out, a.OutTTY, a.Colour
 	// Standard output is what a program reads: the logs, or the table.
 	switch {
 	case asJSON:
 		o.Out, o.Logs, o.TTY, o.Colour = a.Err, a.Err, false, a.ErrColour
-	case log == local.LogJSON:
+	case o.Log == local.LogJSON:
 		o.Out, o.TTY, o.Colour = a.Err, false, a.ErrColour
 	}
 	if os.Getenv("GOGC") == "" {

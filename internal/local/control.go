@@ -180,6 +180,9 @@ func (p *Platform) Stop(ctx context.Context) error {
 		wg.Wait()
 	}
 	p.console.show("")
+	for _, name := range p.watchers.stop(ctx, p.options.StopTimeout) {
+		killed.add(name)
+	}
 	if p.host != nil {
 		p.host.close()
 	}

@@ -40,7 +40,7 @@ func (h *host) close() {
 }
 
 // demand says which servers are needed.
-type demand struct{ kafka, redis, database, mail bool }
+type demand struct{ kafka, redis, database, mail, watch bool }
 
 func needs(services []*spec.Service) (d demand) {
 	for _, s := range services {

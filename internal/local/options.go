@@ -49,6 +49,9 @@ type Options struct {
 	Redis    string
 	Database func(name string) string
 
+	// Observe runs what watches the platform beside it: Prometheus, Alertmanager, Jaeger and Loki, as far as they are installed.
+	Observe bool
+
 	// ReadyTimeout bounds the wait for a service's readiness, default 30 s. StopTimeout bounds its graceful stop, after which
 	// it is killed; default 10 s.
 	ReadyTimeout, StopTimeout time.Duration

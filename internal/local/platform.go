@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -22,6 +23,7 @@ type Platform struct {
 	console  *console
 	spawn    *spawner
 	host     *host // nil before it is started
+	watchers *watchers
 	services []*spec.Service
 	order    []string // of processes, sorted
 	procs    map[string]*process
@@ -55,7 +57,8 @@ func Start(ctx context.Context, o Options) (*Platform, error) {
 	}
 	p := &Platform{
 		options: o, services: services, spawn: newSpawner(), procs: make(map[string]*process), release: func() {}, failures: make(map[string]error),
-		console: &console{out: o.Out, logs: o.Logs, tty: o.TTY},
+		watchers: new(watchers),
+		console:  &console{out: o.Out, logs: o.Logs, tty: o.TTY},
 	}
 	if err := p.start(ctx); err != nil {
 		_ = p.Stop(context.WithoutCancel(ctx))
@@ -82,6 +85,9 @@ func (p *Platform) start(ctx context.Context) error {
 	if err := p.prepareTokens(); err != nil {
 		return err
 	}
+	if err := p.watch(ports); err != nil {
+		return err
+	}
 	p.prepare(ports, bin)
 	for _, name := range p.order {
 		if err := p.procs[name].start(p.spawn); err != nil {
@@ -91,6 +97,7 @@ func (p *Platform) start(ctx context.Context) error {
 	if err := p.awaitAll(ctx); err != nil {
 		return err
 	}
+	p.awaitWatchers(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.started = true
@@ -109,6 +116,7 @@ func (p *Platform) checkPorts() error {
 	wanted := needs(p.services)
 	wanted.kafka = wanted.kafka && len(p.options.Kafka) == 0
 	wanted.redis = wanted.redis && p.options.Redis == ""
+	wanted.watch = p.options.Observe
 	return ports.check(p.services, wanted)
 }
 
@@ -155,7 +163,7 @@ func (p *Platform) environment(s *spec.Service) []string {
 	set := map[string]string{
 		"APP_HTTP_ADDR":          strings.TrimPrefix(p.procs[s.Name].URL, "http://"),
 		"APP_ADMIN_ADDR":         strings.TrimPrefix(p.procs[s.Name].Admin, "http://"),
-		"APP_TELEMETRY_ENDPOINT": p.host.traces,
+		"APP_TELEMETRY_ENDPOINT": cmp.Or(p.watchers.collector, p.host.traces),
 		"APP_TELEMETRY_RATIO":    "1",
 		"APP_SHUTDOWN_DELAY":     "100ms",
 		"APP_ENVIRONMENT":        "local",

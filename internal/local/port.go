@@ -8,13 +8,15 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/trellis-mesh/trellis/internal/local/watch"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
-// ports of the platform: 0, 1, 2 and 3 from the base are Kafka, Redis, the traces and the mails; each service has two from 10 on, by
-// its place among all services sorted by name, so that they stay the same when only some are started.
+// ports of the platform: 0, 1, 2 and 3 from the base are Kafka, Redis, the traces and the mails; 4 to 8 are of what watches it; each
+// service has two from 10 on, by its place among all services sorted by name, so that they stay the same when only some are started.
 type ports struct {
 	kafka, redis, traces, mail int
+	watch                      watch.Ports // without Inner
 	services                   map[string]servicePorts
 }
 
@@ -31,6 +33,7 @@ func fixedPorts(base int, m *spec.Model) (ports, error) {
 		return ports{}, fmt.Errorf("local.portBase %d: the platform needs ports %d to %d: set another in platform.yaml", base, base, last)
 	}
 	p := ports{kafka: base, redis: base + 1, traces: base + 2, mail: base + 3, services: make(map[string]servicePorts)}
+	p.watch = watch.Ports{Prometheus: base + 4, Alertmanager: base + 5, Jaeger: base + 6, Loki: base + 7, OTLP: base + 8}
 	for i, s := range m.Services {
 		p.services[s.Name] = servicePorts{api: base + firstServicePort + 2*i, admin: base + firstServicePort + 2*i + 1}
 	}
@@ -62,7 +65,7 @@ func freePorts(m *spec.Model) (p ports, release func(), err error) {
 		}
 		p, err := fixedPorts(base, m)
 		if err == nil {
-			err = p.check(m.Services, demand{kafka: true, redis: true, mail: true})
+			err = p.check(m.Services, demand{kafka: true, redis: true, mail: true, watch: true})
 		}
 		if err == nil {
 			return p, func() { _ = l.Close() }, nil
@@ -122,6 +125,13 @@ func (p ports) check(services []*spec.Service, wanted demand) error {
 		try(p.mail, "mails")
 	}
 	try(p.traces, "traces")
+	if wanted.watch {
+		try(p.watch.Prometheus, "prometheus")
+		try(p.watch.Alertmanager, "alertmanager")
+		try(p.watch.Jaeger, "jaeger")
+		try(p.watch.Loki, "loki")
+		try(p.watch.OTLP, "the collector")
+	}
 	for _, s := range services {
 		try(p.services[s.Name].api, s.Name+" API")
 		try(p.services[s.Name].admin, s.Name+" admin")

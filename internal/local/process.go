@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// process is one service; at most one run of it at a time.
+// process is one service, or another program beside the services; at most one run of it at a time.
 type process struct {
 	Service
 	binary, dir string
+	args        []string
 	env         []string
 	emit        func(line []byte) // shows a line of its log
 	exited      func(*run)        // called when a run has ended that nobody asked to end
@@ -47,7 +48,7 @@ func (p *process) start(spawn *spawner) error {
 		r.log.add(string(line))
 		p.emit(bytes.Clone(line))
 	}}
-	r.cmd = exec.Command(p.binary)
+	r.cmd = exec.Command(p.binary, p.args...)
 	r.cmd.Dir, r.cmd.Env = p.dir, p.env
 	r.cmd.Stdout, r.cmd.Stderr = lines, lines
 	r.cmd.WaitDelay = time.Second // a grandchild may hold the pipe open

@@ -15,15 +15,20 @@ import (
 
 // waitReady waits until the service answers that it is ready. The error says which dependency isn't, or how the process ended.
 func (r *run) waitReady(ctx context.Context, limit time.Duration) error {
+	return r.waitAnswer(ctx, limit, r.process.URL+"/health/ready")
+}
+
+// waitAnswer is waitReady for what says so at that URL.
+func (r *run) waitAnswer(ctx context.Context, limit time.Duration, url string) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := "it does not answer on " + r.process.URL
+	last := "it does not answer on " + strings.TrimSuffix(url, "/health/ready")
 	for {
-		ready, why := probe(ctx, client, r.process.URL+"/health/ready")
+		ready, why := probe(ctx, client, url)
 		if ready {
 			return nil
 		}

@@ -28,7 +28,7 @@ func (p *Platform) Endpoints() []Endpoint {
 		r := p.procs[name].last()
 		out = append(out, Endpoint{
 			Service: name, API: s.URL, Health: s.URL + "/health/ready", Metrics: s.Admin + "/metrics",
-			Traces: p.host.traces + "/traces?service=" + name, Admin: s.Admin, PID: p.PID(name), Running: r != nil && !r.ended(),
+			Traces: p.tracesOf(name), Admin: s.Admin, PID: p.PID(name), Running: r != nil && !r.ended(),
 		})
 	}
 	return out
@@ -60,7 +60,15 @@ func (p *Platform) Table() string {
 	if len(parts) > 0 {
 		out.WriteString(strings.Join(parts, " · ") + "\n")
 	}
-	return out.String()
+	return out.String() + p.watchers.table()
+}
+
+// tracesOf is where a service's traces are looked at.
+func (p *Platform) tracesOf(service string) string {
+	if jaeger := p.watchers.url("jaeger"); jaeger != "" {
+		return jaeger + "/search?service=" + service
+	}
+	return p.host.traces + "/traces?service=" + service
 }
 
 // JSON is the table as one line of JSON.
@@ -70,7 +78,9 @@ func (p *Platform) JSON() ([]byte, error) {
 		Kafka    []string   `json:"kafka,omitempty"`
 		Redis    string     `json:"redis,omitempty"`
 		Traces   string     `json:"traces"`
-	}{p.Endpoints(), p.host.brokers, p.host.redis, p.host.traces + "/traces"}
+		// Watchers are the URLs of Prometheus and the like, by name.
+		Watchers map[string]string `json:"watchers,omitempty"`
+	}{p.Endpoints(), p.host.brokers, p.host.redis, p.host.traces + "/traces", p.Watchers()}
 	line, err := json.Marshal(table)
 	if err != nil {
 		return nil, fmt.Errorf("encode the table: %w", err)
