@@ -137,7 +137,7 @@ const rate = 40
 
 // batches are the services, several at a time: so many may change at once beside the load, and one after the other would take long.
 func (s *shop) batches() [][]string {
-	const most = 5
+	const most = 3
 	var names []string
 	for _, service := range s.Model.Services {
 		names = append(names, service.Name)
