@@ -223,7 +223,7 @@ func TestPostgresHasEnoughConnections(t *testing.T) {
 		if service.Database.Kind == "none" {
 			continue
 		}
-		of := s.sumOfService(t, service.Name, "database_pool_max_connections", nil) / float64(len(s.readyPods(t, "app="+service.Name)))
+		of := s.sumOfService(t, service.Name, "db_pool_max_connections", nil) / float64(len(s.readyPods(t, "app="+service.Name)))
 		if of == 0 {
 			t.Errorf("%s does not say how many connections it opens", service.Name)
 		}

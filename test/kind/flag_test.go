@@ -32,7 +32,8 @@ func TestMonolithAnswersByAFlagAndNoPodStartsAnew(t *testing.T) {
 			return "", err
 		}
 		var product struct{ Data struct{ Name string } }
-		return product.Data.Name, decode(a, http.StatusOK, &product)
+		err = decode(a, http.StatusOK, &product)
+		return product.Data.Name, err
 	}
 	name, err := named()
 	if err != nil || name == old {
