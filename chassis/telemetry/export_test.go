@@ -86,7 +86,7 @@ func flat(r *logs.LogRecord) map[string]any {
 		return v.GetStringValue()
 	}
 	out := map[string]any{
-		"level": r.SeverityText, "msg": text(r.Body), "time": time.Unix(0, int64(r.TimeUnixNano)).UTC().Format(time.RFC3339Nano), //nolint:gosec // a time of today
+		"level": r.SeverityText, "msg": text(r.Body), "time": time.Unix(0, int64(r.TimeUnixNano)).UTC().Format(time.RFC3339Nano),
 		"trace_id": fmt.Sprintf("%x", r.TraceId), "span_id": fmt.Sprintf("%x", r.SpanId),
 	}
 	for _, a := range r.Attributes {

@@ -43,7 +43,7 @@ func (m *mortal) die() {
 }
 
 // consumeGroup takes part in a group until ctx ends, and tells with how many partitions.
-func consumeGroup(t *testing.T, ctx context.Context, brokers []string, dial func(context.Context, string, string) (net.Conn, error)) <-chan int {
+func consumeGroup(ctx context.Context, t *testing.T, brokers []string, dial func(context.Context, string, string) (net.Conn, error)) <-chan int {
 	t.Helper()
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: "group", Brokers: brokers, Topics: []string{"topic"}, Dialer: &kafka.Dialer{DialFunc: dial, Timeout: time.Second},
@@ -81,7 +81,7 @@ func TestMemberThatDiesWhileItJoinsLeavesItsPartitions(t *testing.T) {
 	t.Cleanup(expireMembers(cluster, 4*time.Second))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	survivor := consumeGroup(t, ctx, cluster.ListenAddrs(), new(net.Dialer).DialContext)
+	survivor := consumeGroup(ctx, t, cluster.ListenAddrs(), new(net.Dialer).DialContext)
 	if n := <-survivor; n != 3 {
 		t.Fatalf("the only member has %d partitions", n)
 	}
@@ -90,7 +90,7 @@ func TestMemberThatDiesWhileItJoinsLeavesItsPartitions(t *testing.T) {
 	short, stop := context.WithCancel(ctx)
 	t.Cleanup(stop)
 	var victim mortal
-	consumeGroup(t, short, cluster.ListenAddrs(), victim.dial)
+	consumeGroup(short, t, cluster.ListenAddrs(), victim.dial)
 	for info := cluster.GroupInfo("group"); info.State != "PreparingRebalance" || len(info.Members) != 2; info = cluster.GroupInfo("group") {
 		if ctx.Err() != nil {
 			t.Fatalf("the victim does not join: %+v", info)

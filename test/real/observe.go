@@ -55,14 +55,14 @@ type recipe struct {
 	readyPort int    // of its configuration; 0 for that of its URL
 }
 
-// watch starts a server for this test alone. Make gives the recipe for its folder, and takes free ports from port, of which the one for
+// watch starts a server for this test alone. Build gives the recipe for its folder, and takes free ports from port, of which the one for
 // 0 is that of the URL.
-func watch(t testing.TB, name string, make func(dir string, port func(int) int) (recipe, error)) *Watcher {
+func watch(t testing.TB, name string, build func(dir string, port func(int) int) (recipe, error)) *Watcher {
 	t.Helper()
 	var w *Watcher
 	var err error
 	for range 3 { // another process may take a port between its choice and its use
-		if w, err = watchOnce(name, make); err == nil {
+		if w, err = watchOnce(name, build); err == nil {
 			break
 		}
 	}
@@ -76,7 +76,7 @@ func watch(t testing.TB, name string, make func(dir string, port func(int) int) 
 	return w
 }
 
-func watchOnce(name string, make func(dir string, port func(int) int) (recipe, error)) (*Watcher, error) {
+func watchOnce(name string, build func(dir string, port func(int) int) (recipe, error)) (*Watcher, error) {
 	dir, err := folder(name)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func watchOnce(name string, make func(dir string, port func(int) int) (recipe, e
 		}
 		return w.ports[configured]
 	}
-	r, err := make(dir, port)
+	r, err := build(dir, port)
 	if err == nil {
 		err = portErr
 	}

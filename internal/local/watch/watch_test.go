@@ -23,7 +23,7 @@ func installed(t *testing.T, names ...string) {
 	t.Helper()
 	bin := t.TempDir()
 	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
