@@ -14,6 +14,10 @@ func TestConsumersGetWhatTheyExpect(t *testing.T) {
 			h, _ := serve(t, Deps{})
 			return expecttest.Service{Handler: h}
 		},
+		"ada can order tea": func(t *testing.T) expecttest.Service {
+			h, _ := serve(t, Deps{Clients: shop()})
+			return expecttest.Service{Handler: h}
+		},
 		"ada has ordered tea": func(t *testing.T) expecttest.Service {
 			h, _ := serve(t, Deps{Clients: shop()})
 			var created api.Order
