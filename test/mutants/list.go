@@ -299,7 +299,10 @@ var all = []mutant{
 	},
 	{
 		"strangler", "a share of the users is a share of the requests",
-		[]edit{{"services/gateway/internal/strangler/strangler.go", "byNew, userKey(c))", "byNew, userKey(c)+c.GetHeader(\"X-Request-Id\")+c.Request.Header.Get(\"Traceparent\")+c.Request.URL.String())"}},
+		[]edit{
+			{"services/gateway/internal/strangler/strangler.go", "import (\n\t\"context\"\n", "import (\n\t\"context\"\n\t\"crypto/rand\"\n"},
+			{"services/gateway/internal/strangler/strangler.go", "byNew, userKey(c))", "byNew, userKey(c)+rand.Text())"},
+		},
 		[]tests{{"services/gateway/internal/http", "TestAShareOfTheUsersIsStableAndOnlyGrows"}},
 	},
 	{
