@@ -103,8 +103,12 @@ func (a *assignment) take() map[string]map[int]int64 {
 }
 
 // complaints passes on what a reader mends by itself, by connecting anew or waiting, and would else tell nobody: it may go on for ever.
-func (a *assignment) complaints(topic string, partition int) kafka.Logger {
+// When open has ended, its connections are closed under it, which is no complaint.
+func (a *assignment) complaints(open context.Context, topic string, partition int) kafka.Logger {
 	return kafka.LoggerFunc(func(format string, args ...any) {
+		if open.Err() != nil {
+			return
+		}
 		a.grumble.warn(a.opt.Log, "a partition cannot be read now", fmt.Errorf(format, args...), "topic", topic, "partition", partition)
 	})
 }
@@ -115,7 +119,7 @@ func (a *assignment) consume(open, hand context.Context, topic string, p kafka.P
 		Brokers: a.opt.Brokers, Topic: topic, Partition: p.ID, Dialer: a.dialer.Dialer,
 		MinBytes: 1, MaxBytes: 1 << 20, // an answer as soon as there is a record; a larger record still comes, alone
 		MaxWait: 10 * time.Second, ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second,
-		QueueCapacity: 64, ReadLagInterval: -1, ErrorLogger: a.complaints(topic, p.ID),
+		QueueCapacity: 64, ReadLagInterval: -1, ErrorLogger: a.complaints(open, topic, p.ID),
 	})
 	defer closeReader(reader, a.dialer)
 	if err := reader.SetOffset(p.Offset); err != nil {

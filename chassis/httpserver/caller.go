@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -90,10 +91,7 @@ func (c *callers) number(h http.Header) (int, string) {
 	if len(known) == maxCallers {
 		return known[otherCaller], otherCaller
 	}
-	grown := make(map[string]int, len(known)+1)
-	for k, v := range known {
-		grown[k] = v
-	}
+	grown := maps.Clone(known)
 	grown[name] = len(known)
 	c.known.Store(&grown)
 	return len(known), name
