@@ -195,6 +195,18 @@ func (s *declared) stores() []string {
 	return all
 }
 
+// outside is what answers a request from outside for the operation: it, or what another service lets be reached by that method and path.
+func (d *declarations) outside(s *declared, o operation) (*declared, operation) {
+	for _, other := range d.services {
+		for _, same := range other.operations {
+			if !s.reachable(o.id) && other.reachable(same.id) && same.method == o.method && same.url() == o.url() {
+				return other, same
+			}
+		}
+	}
+	return s, o
+}
+
 // reachable reports whether the operation can be reached from outside.
 func (s *declared) reachable(operation string) bool { return slices.Contains(s.Ingress, operation) }
 

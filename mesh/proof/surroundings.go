@@ -1,6 +1,8 @@
 package proof
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -11,11 +13,11 @@ const (
 	observabilityNamespace = "observability"
 )
 
-// Pods that stand around the services.
+// Pods that stand around the services. Those of other namespaces are named with them: no service can have such a name.
 const (
-	gatewayPod    = "gateway"
-	prometheusPod = "prometheus"
-	collectorPod  = "collector"
+	gatewayPod    = "gateway." + gatewayNamespace
+	prometheusPod = "prometheus." + observabilityNamespace
+	collectorPod  = "collector." + observabilityNamespace
 	outsiderPod   = "outsider" // has an identity of the mesh, and no part in the platform
 	strangerPod   = "stranger" // is not in the mesh
 )
@@ -29,9 +31,10 @@ var storePorts = map[string]int32{"postgres": 5432, "redis": 6379, "kafka": 9092
 // surroundings are the pods that Istio's charts, the stores and the observability stack would bring, and hosts outside.
 func (m *mesh) surroundings() []*pod {
 	meshed := func(name, namespace string, ports map[string]int32) *pod {
+		account, _, _ := strings.Cut(name, ".")
 		return &pod{
-			name: name, namespace: namespace, account: name, identity: m.declared.spiffe(namespace, name),
-			labels: map[string]string{"app": name}, ports: ports,
+			name: name, namespace: namespace, account: account, identity: m.declared.spiffe(namespace, account),
+			labels: map[string]string{"app": account}, ports: ports,
 		}
 	}
 	gateway := meshed(gatewayPod, gatewayNamespace, nil)
@@ -77,8 +80,8 @@ func (m *mesh) surroundingServices() []*corev1.Service {
 		if !p.meshed() || p.labels["version"] != "" || len(ports) == 0 {
 			continue
 		}
-		s := &corev1.Service{Spec: corev1.ServiceSpec{Selector: map[string]string{"app": p.name}}}
-		s.Name, s.Namespace = p.name, p.namespace
+		s := &corev1.Service{Spec: corev1.ServiceSpec{Selector: map[string]string{"app": p.account}}}
+		s.Name, s.Namespace = p.account, p.namespace
 		for name, port := range ports {
 			s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: name, Port: port, Protocol: corev1.ProtocolTCP})
 		}
