@@ -5,7 +5,9 @@ package kind
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,8 +28,11 @@ type workshop struct {
 	hurry  bool // nothing that is run here takes processors that the cluster needs
 }
 
-// scaffold builds the command once.
+// scaffold is the command: the one that runs the tests, or else it is built once.
 var scaffold = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("TRELLIS_SCAFFOLD"); path != "" {
+		return path, nil
+	}
 	path := filepath.Join(toolDir, "scaffold")
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, "./cmd/scaffold")
 	cmd.Dir = root
@@ -64,9 +69,18 @@ func (s *shop) workshop(t *testing.T) *workshop {
 	return w
 }
 
+// copy makes the copy as the platform is. What is known of the images that the cluster runs comes along: they need not be built again.
 func (w *workshop) copy(ctx context.Context) {
 	w.t.Helper()
 	if err := scratch.Copy(ctx, root, w.dir); err != nil {
+		w.t.Fatal(err)
+	}
+	const known = ".trellis/images.json"
+	raw, err := os.ReadFile(filepath.Join(root, known))
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Join(w.dir, filepath.Dir(known)), 0o750), os.WriteFile(filepath.Join(w.dir, known), raw, 0o600))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
 	}
 }
@@ -102,7 +116,9 @@ func (w *workshop) run(args ...string) time.Duration {
 	if err != nil {
 		w.t.Fatalf("%v\n%s", err, out)
 	}
-	return time.Since(began)
+	took := time.Since(began)
+	w.t.Logf("scaffold %s took %s", strings.Join(args, " "), tenths(took))
+	return took
 }
 
 // up brings the cluster in line with the copy.
