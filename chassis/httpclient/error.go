@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
 )
@@ -28,13 +29,16 @@ func (e *Error) Unwrap() error { return e.Err }
 // Timeout reports whether the time was up, as net.Error has it.
 func (e *Error) Timeout() bool { return errors.Is(e.Err, context.DeadlineExceeded) }
 
+// soon is when a call that was not sent may well be. A breaker's rest is mostly longer, but only its probes tell whether it is over.
+const soon = time.Second
+
 // Problem is what to tell the caller's own client: 503 when the call was not sent, 504 when the time was up, else 502.
 func (e *Error) Problem() *problem.Problem {
 	switch {
 	case errors.Is(e.Err, ErrBulkheadFull):
-		return problem.Unavailable("dependency_busy", "Too many calls to "+e.Callee+" are under way. Try again later.")
+		return problem.Unavailable("dependency_busy", "Too many calls to "+e.Callee+" are under way. Try again later.").WithRetryAfter(soon)
 	case errors.Is(e.Err, ErrOpen):
-		return problem.Unavailable("dependency_unavailable", "The service "+e.Callee+" is failing and is given a rest. Try again later.")
+		return problem.Unavailable("dependency_unavailable", "The service "+e.Callee+" is failing and is given a rest. Try again later.").WithRetryAfter(soon)
 	case e.Timeout():
 		return problem.Timeout("dependency_timeout", "The service "+e.Callee+" did not answer in time.")
 	}

@@ -275,6 +275,9 @@ func TestErrorsBecomeProblems(t *testing.T) {
 		if p.Status != tc.status || p.Code != tc.code || strings.Contains(p.Detail, "refused") {
 			t.Errorf("%v became %v", tc.err, p)
 		}
+		if again := p.RetryAfter > 0; again != (tc.status == 503) { // what was not sent may be sent again
+			t.Errorf("%v became a problem with RetryAfter %v", tc.err, p.RetryAfter)
+		}
 	}
 }
 

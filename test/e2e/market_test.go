@@ -44,7 +44,7 @@ func TestPeopleShopWithoutAFault(t *testing.T) {
 
 func fill(t *testing.T, shop *market.Shop, plan market.Plan) *market.Filled {
 	t.Helper()
-	filled, err := market.Fill(t.Context(), shop, plan, market.Options{Parallel: 4})
+	filled, err := market.Fill(t.Context(), shop, plan, market.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func play(t *testing.T, shop *market.Shop) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	run, err := game.Prepare(ctx, shop, game.Game{
-		Seed: 1, People: 8, Products: 50, Rate: 12, For: 12 * time.Second, Settle: time.Minute,
+		Seed: 1, People: 20, Products: 50, Rate: 12, For: 12 * time.Second, Settle: time.Minute,
 		Rates: game.Rates{Orders: 0.8, Declined: 0.2, Invoice: 0.2, SoldOut: 0.2},
 	})
 	if err != nil {

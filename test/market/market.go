@@ -15,11 +15,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/cluster"
@@ -74,6 +76,25 @@ func of(ctx context.Context, platform interface {
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}}
 	return &Shop{URL: func(service string) string { return platform.Service(service).URL }, HTTP: client, Secret: secret, Whole: true}, nil
+}
+
+// From is the way of a person of a number to the shop. Where it runs as processes on this machine, it comes from a loopback address of
+// the person's own, where the system has more than one: who looks around without a token is told from others by the address.
+func (s *Shop) From(person int) http.RoundTripper {
+	transport, ok := s.HTTP.Transport.(*http.Transport)
+	if !ok || !s.Whole {
+		return s.HTTP.Transport
+	}
+	own := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 77, byte(person>>8), byte(person))}} //nolint:gosec // two bytes of a number
+	transport = transport.Clone()
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := own.DialContext(ctx, network, address)
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}
+		return conn, err
+	}
+	return transport
 }
 
 // Cluster is the shop on the local cluster, behind its gateway at a URL such as https://trellis.localhost.

@@ -28,7 +28,8 @@ neither completed nor cancelled 30 s after the end. A second Ctrl-C does not wai
   go run ./test/play -declined 0.5 -soldout 0.3       with more bad luck
   go run ./test/play -url https://trellis.localhost   in the shop of make kind-up, through its gateway
 
-The shop bounds how often each client may ask. Who is told so waits; give more people rather than a higher rate.
+The shop bounds how often each client may ask, and on this machine each of the people is one (through the gateway of make kind-up, all are
+one). Who is told so waits; give more people rather than a higher rate.
 
 Flags:
 `

@@ -94,7 +94,6 @@ func Prepare(ctx context.Context, shop *market.Shop, g Game) (*Run, error) {
 		return nil, err
 	}
 	run := &Run{Tally: NewTally(), Orders: NewOrders(watcher), game: g}
-	counted := market.Patient{Next: meter{shop.HTTP.Transport, run.Tally}, Statuses: []int{http.StatusTooManyRequests}}
 	var soldOut []int
 	for i := range g.Products {
 		if plan.SoldOut(i) {
@@ -103,6 +102,7 @@ func Prepare(ctx context.Context, shop *market.Shop, g Game) (*Run, error) {
 	}
 	think := time.Duration(float64(g.People) / g.Rate * float64(time.Second))
 	for i, known := range filled.People {
+		counted := market.Patient{Next: meter{shop.From(i), run.Tally}, Statuses: []int{http.StatusTooManyRequests}}
 		p := &person{
 			id: known.ID, login: shop.Person(during{LogIn, counted}, known.Email, known.Password), products: filled.Products, orders: run.Orders,
 			planner: NewPlanner(g.Seed, i, g.Rates, think, g.Products, soldOut), cards: map[Pay]string{},
@@ -111,7 +111,7 @@ func Prepare(ctx context.Context, shop *market.Shop, g Game) (*Run, error) {
 			return nil, err
 		}
 		for pay, number := range map[Pay]string{Card: market.GoodCard, Declined: market.SpentCard} {
-			if p.cards[pay], err = register(ctx, watcher, known.ID, number, plan.Key(string(pay), i)); err != nil {
+			if p.cards[pay], err = register(ctx, watcher, known.ID, number, plan.Key("card that is "+string(pay), i)); err != nil {
 				return nil, err
 			}
 		}

@@ -3,6 +3,7 @@ package http
 
 import (
 	"errors"
+	"time"
 
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/contracts/money"
@@ -47,7 +48,7 @@ var refusals = []struct {
 	{app.ErrAmount, func(detail string) *problem.Problem { return problem.Invalid("amount_invalid", detail) }},
 	{app.ErrCard, func(detail string) *problem.Problem { return problem.Invalid("card_refused", detail) }},
 	{app.ErrGateway, func(string) *problem.Problem {
-		return problem.Unavailable("gateway_unavailable", "The payment gateway does not answer. Nothing was charged; try again later.")
+		return problem.Unavailable("gateway_unavailable", "The payment gateway does not answer. Nothing was charged; try again later.").WithRetryAfter(time.Second)
 	}},
 	{domain.ErrOther, func(string) *problem.Problem {
 		return problem.Conflict("payment_differs", "The order has another payment: of another customer, amount or method.")

@@ -105,8 +105,8 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-// call sends a request and reads the JSON answer into out, after it has checked the status.
-func (s *service) call(t *testing.T, method, path, body string, status int, out any) {
+// call sends a request and reads the JSON answer into out, after it has checked the status. It gives the answer's header.
+func (s *service) call(t *testing.T, method, path, body string, status int, out any) http.Header {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -119,19 +119,22 @@ func (s *service) call(t *testing.T, method, path, body string, status int, out 
 		t.Fatalf("%s %s: status %d, want %d; %s", method, path, w.Code, status, w.Body)
 	}
 	if status == http.StatusNoContent {
-		return
+		return w.Header()
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), out); err != nil {
 		t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
 	}
+	return w.Header()
 }
 
-func (s *service) refused(t *testing.T, method, path, body string, status int, code string) {
+func (s *service) refused(t *testing.T, method, path, body string, status int, code string) http.Header {
 	t.Helper()
 	var got problem.Problem
-	if s.call(t, method, path, body, status, &got); got.Code != code {
+	header := s.call(t, method, path, body, status, &got)
+	if got.Code != code {
 		t.Errorf("%s %s: code %q, want %q", method, path, got.Code, code)
 	}
+	return header
 }
 
 func newCard(number string) string {
@@ -292,7 +295,10 @@ func TestAnswersAreMarkedWhileTheGatewayIsAway(t *testing.T) {
 	if s.call(t, "PUT", "/v1/payments/o/refund", "", http.StatusOK, &refund); refund.Status != "pending" {
 		t.Errorf("refund %+v", refund)
 	}
-	s.refused(t, "POST", "/v1/payment-methods", newCard(pays), http.StatusServiceUnavailable, "gateway_unavailable")
+	header := s.refused(t, "POST", "/v1/payment-methods", newCard(pays), http.StatusServiceUnavailable, "gateway_unavailable")
+	if again := header.Get("Retry-After"); again != "1" { // so that whoever can wait does
+		t.Errorf("Retry-After: %q", again)
+	}
 }
 
 // With the breaker open nobody waits for the gateway at all; it is the same answer, at once.
