@@ -17,7 +17,6 @@ func TestCanaryTakesItsShareAndFailsNoRequest(t *testing.T) {
 	s := theShop(t)
 	w := s.workshop(t)
 	w.patient("orders") // the only one of them that asks others
-	w.hurry = true      // nothing is left to compile
 	p := s.probeOf(t, "orders")
 	product := load.Request{Name: "GET product, from orders", Method: "GET", URL: s.host("catalog") + "/v1/products/" + s.product}
 	p.warm(t, product, 200)

@@ -22,7 +22,6 @@ import (
 func TestMonolithAnswersByAFlagAndNoPodStartsAnew(t *testing.T) {
 	s := theShop(t)
 	w := s.workshop(t)
-	w.hurry = true // nothing is compiled
 	const old = "Tea of old"
 	s.inMonolith(t, s.product, old)
 	named := func() (string, error) {

@@ -23,6 +23,7 @@ func TestMigrationsUnderLoadFailNoRequest(t *testing.T) {
 		name := "services/catalog/migrations/" + now.Add(time.Duration(i)*time.Second).Format("20060102150405") + "_kind"
 		w.write(name+".up.sql", release.up)
 		w.write(name+".down.sql", release.down)
+		w.build("catalog")
 		requests := append(s.traffic(t), load.Request{Name: "GET products", Method: "GET", URL: s.gateway + "/v1/products?limit=3"})
 		run := s.start(t, rate, requests)
 		took := w.up()

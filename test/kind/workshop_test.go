@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trellis-mesh/trellis/internal/cluster"
 	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/test/scratch"
 )
@@ -25,7 +26,6 @@ type workshop struct {
 	t      *testing.T
 	dir    string
 	inLine bool // the cluster runs again what it ran before
-	hurry  bool // nothing that is run here takes processors that the cluster needs
 }
 
 // scaffold is the command: the one that runs the tests, or else it is built once.
@@ -91,12 +91,6 @@ func (w *workshop) command(ctx context.Context, args ...string) (string, error) 
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
-	if !w.hurry {
-		// In earnest, what is built here is built elsewhere. On the processors that the cluster is on, too, it gets one of them: an
-		// answer that comes late, because a compiler was busy, would say nothing of the change.
-		cmd = exec.CommandContext(ctx, "nice", append([]string{"-n", "19", path}, args...)...)
-		cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	}
 	cmd.Dir = w.dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -119,6 +113,25 @@ func (w *workshop) run(args ...string) time.Duration {
 	took := time.Since(began)
 	w.t.Logf("scaffold %s took %s", strings.Join(args, " "), tenths(took))
 	return took
+}
+
+// build makes the image of a service, as the copy has it now, and brings it to the cluster: what builds releases is elsewhere in earnest,
+// so it is not to be busy while a load says how well a release goes.
+func (w *workshop) build(service string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 8*time.Minute)
+	defer cancel()
+	model := w.model()
+	platform, err := cluster.New(cluster.Options{Root: w.dir, Model: model})
+	if err == nil {
+		_, err = platform.Open(ctx)
+	}
+	if err == nil {
+		_, err = platform.Load(ctx, model.Service(service).Dir)
+	}
+	if err != nil {
+		w.t.Fatalf("build the image of %s: %v", service, err)
+	}
 }
 
 // up brings the cluster in line with the copy.
