@@ -65,26 +65,26 @@ func TestTakenPortIsToldWithItsHolder(t *testing.T) {
 	answers := ableDocker()
 	docker := newFakeDocker(t, answers)
 	p := small(t, Options{}, nil)
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port(p.config.secure)))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", number(p.config.secure)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	where := "at 127.0.0.1:" + port(p.config.secure) + ", which is taken by "
+	where := "at 127.0.0.1:" + number(p.config.secure) + ", which is taken by "
 	mustSay(t, check(p), where, "choose another hostPort in kind-config.yaml")
-	if !strings.Contains(docker.asked(t), "publish="+port(p.config.secure)) {
+	if !strings.Contains(docker.asked(t), "publish="+number(p.config.secure)) {
 		t.Error("Docker was not asked whose port it is")
 	}
 
 	// Any port that the configuration publishes counts, not the gateway's alone.
 	taken := listener.Addr().(*net.TCPAddr).Port
 	p = small(t, Options{}, map[string]string{ConfigFile: kindConfig(freePort(t), freePort(t)) +
-		"      - {containerPort: 31432, hostPort: " + port(taken) + ", listenAddress: 127.0.0.1}\n"})
-	mustSay(t, check(p), "at 127.0.0.1:"+port(taken)+", which is taken by ")
+		"      - {containerPort: 31432, hostPort: " + number(taken) + ", listenAddress: 127.0.0.1}\n"})
+	mustSay(t, check(p), "at 127.0.0.1:"+number(taken)+", which is taken by ")
 
 	// A UDP port of the same number is another one.
 	p = small(t, Options{}, map[string]string{ConfigFile: kindConfig(freePort(t), freePort(t)) +
-		"      - {containerPort: 31053, hostPort: " + port(taken) + ", protocol: UDP}\n"})
+		"      - {containerPort: 31053, hostPort: " + number(taken) + ", protocol: UDP}\n"})
 	if err := check(p); err != nil {
 		t.Error(err)
 	}
@@ -102,7 +102,7 @@ func TestClusterThatRunsHasItsPortsItself(t *testing.T) {
 	answers["ps"] = "shop-control-plane\n"
 	answers["exec"] = "shop\n"
 	docker := newFakeDocker(t, answers)
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port(p.config.plain)))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", number(p.config.plain)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestClusterThatRunsHasItsPortsItself(t *testing.T) {
 	}
 	// One that was stopped will want them back.
 	docker.answers(t, "inspect", dockerNode(p.NodeImage, false, p.config.plain, p.config.secure))
-	mustSay(t, check(p), ":"+port(p.config.plain)+", which is taken by the container shop-control-plane")
+	mustSay(t, check(p), ":"+number(p.config.plain)+", which is taken by the container shop-control-plane")
 }
 
 func TestAnotherClusterOfTheSameNameIsRefused(t *testing.T) {

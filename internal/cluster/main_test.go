@@ -3,13 +3,13 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/trellis-mesh/trellis/internal/port"
 	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
@@ -83,12 +83,11 @@ nodes:
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := port.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return ports[0]
 }
 
 // fakeDocker is a docker command that answers each of its own commands by a file of a folder: info by info, and so on. One that it
@@ -181,4 +180,4 @@ func check(p *Platform) error {
 	return err
 }
 
-func port(n int) string { return strconv.Itoa(n) }
+func number(n int) string { return strconv.Itoa(n) }

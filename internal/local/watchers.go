@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/local/watch"
+	"github.com/trellis-mesh/trellis/internal/port"
 )
 
 // watchers are the programs that watch the platform, none unless that is an option.
@@ -28,15 +28,16 @@ func (p *Platform) watch(ports ports) error {
 		return nil
 	}
 	at := ports.watch
-	if err := innerPorts(&at); err != nil {
+	inner, err := port.Free(len(at.Inner))
+	if err != nil {
 		return err
 	}
+	copy(at.Inner[:], inner)
 	admin := make(map[string]string, len(p.services))
 	for _, s := range p.services {
 		admin[s.Name] = loopback(ports.services[s.Name].admin)
 	}
 	w := p.watchers
-	var err error
 	w.parts, w.missing, err = watch.Make(watch.Options{
 		Root: p.options.Root, Dir: filepath.Join(filepath.Dir(p.options.DataDir), "watch"),
 		Services: admin, Versions: p.options.Model.Platform.Versions, Ports: at,
@@ -58,25 +59,6 @@ func (p *Platform) watch(ports ports) error {
 		if part.Name == "jaeger" {
 			w.collector = "http://" + loopback(at.OTLP)
 		}
-	}
-	return nil
-}
-
-// innerPorts takes free ports for what nobody looks at.
-func innerPorts(to *watch.Ports) error {
-	var listeners []net.Listener
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-	}()
-	for i := range to.Inner {
-		l, err := net.Listen("tcp", loopback(0))
-		if err != nil {
-			return fmt.Errorf("find a free port: %w", err)
-		}
-		listeners = append(listeners, l)
-		to.Inner[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/trellis-mesh/trellis/internal/port"
 )
 
 const kafkaVersion = "4.1.0" // as in .ci/setup and kafka/pom.xml
@@ -81,13 +83,12 @@ func startKafka() (*Broker, error) {
 
 // configure chooses the ports, writes the properties and formats the storage.
 func (b *Broker) configure(jars string) error {
-	controller, err := freePort()
+	ports, err := port.Free(2)
 	if err != nil {
 		return err
 	}
-	if b.port, err = freePort(); err != nil {
-		return err
-	}
+	controller := ports[0]
+	b.port = ports[1]
 	properties := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d

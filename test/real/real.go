@@ -1,6 +1,5 @@
-// Package real starts the real servers that production has - PostgreSQL, Redis, Apache Kafka, and those that watch the platform:
-// Prometheus, Alertmanager, Jaeger and Loki - as processes of a test, in temporary folders, so that what passes on SQLite and
-// in-process stand-ins is proven on them too.
+// Package real starts the real servers that production has - PostgreSQL, Redis and Apache Kafka, and any other by Run - as processes of
+// a test, in temporary folders, so that what passes on SQLite and in-process stand-ins is proven on them too.
 //
 //	//go:build real
 //	db, err := database.Open(ctx, real.Postgres(t), database.Options{})
@@ -18,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,16 +124,6 @@ func (p *process) tail() string {
 // folder makes a server's folder. It is in the system's temporary folder, not the test's: a server may run as another
 // user, who cannot enter the latter, and a socket's path is limited to 107 bytes.
 func folder(name string) (string, error) { return os.MkdirTemp("", "trellis-"+name+"-") }
-
-// freePort gives a port that nobody listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
-}
 
 // find gives the path of a program on PATH or, failing that, the last match of the patterns.
 func find(name string, patterns ...string) (string, error) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/trellis-mesh/trellis/internal/port"
 )
 
 const redisDatabases = 1000
@@ -43,20 +45,20 @@ func startRedis() (*redisServer, error) {
 		return nil, err
 	}
 	for range 3 {
-		port, portErr := freePort()
+		free, portErr := port.Free(1)
 		if portErr != nil {
 			return nil, portErr
 		}
 		var p *process
-		p, err = start(dir, nil, nil, path, "--bind", "127.0.0.1", "--port", strconv.Itoa(port),
+		p, err = start(dir, nil, nil, path, "--bind", "127.0.0.1", "--port", strconv.Itoa(free[0]),
 			"--save", "", "--appendonly", "no", "--databases", strconv.Itoa(redisDatabases))
 		if err != nil {
 			return nil, err
 		}
-		client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), MaxRetries: -1})
+		client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", free[0]), MaxRetries: -1})
 		err = p.await(10*time.Second, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 		if err = errors.Join(err, client.Close()); err == nil {
-			return &redisServer{port: port}, nil
+			return &redisServer{port: free[0]}, nil
 		}
 		p.kill()
 	}

@@ -6,53 +6,31 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/trellis-mesh/trellis/internal/local/watch"
+	"github.com/trellis-mesh/trellis/internal/port"
+	"github.com/trellis-mesh/trellis/test/real"
 )
 
 // TestPartsRunOfTheClustersConfiguration starts each, sends nothing, and sees that Prometheus reaches all of them.
 func TestPartsRunOfTheClustersConfiguration(t *testing.T) {
-	free := make([]int, 11)
-	var listeners []net.Listener
-	for i := range free {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		free[i] = l.Addr().(*net.TCPAddr).Port
-		listeners = append(listeners, l)
-	}
-	for _, l := range listeners {
-		_ = l.Close()
+	free, err := port.Free(11)
+	if err != nil {
+		t.Fatal(err)
 	}
 	p := watch.Ports{Prometheus: free[0], Alertmanager: free[1], Jaeger: free[2], Loki: free[3], OTLP: free[4], Inner: [6]int(free[5:])}
 	parts, missing, err := watch.Make(watch.Options{Root: root, Dir: t.TempDir(), Services: map[string]string{"orders": "127.0.0.1:1"}, Versions: map[string]string{"jaeger": "2.13.0", "loki": "3.7.8"}, Ports: p})
 	if err != nil || len(missing) > 0 {
 		t.Fatalf("%v, missing %v: run .ci/setup", err, missing)
 	}
+	for _, part := range parts {
+		real.Run(t, real.Program{Name: part.Name, Path: part.Binary, Args: part.Args, Env: part.Env, Ready: part.Ready})
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	for _, part := range parts {
-		cmd := exec.CommandContext(ctx, part.Binary, part.Args...)
-		cmd.Env = append(os.Environ(), part.Env...)
-		cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-	}
-	for _, part := range parts {
-		await(ctx, t, part.Ready, func([]byte) bool { return true })
-	}
 	await(ctx, t, parts[0].URL+"/api/v1/query?query=sum(up)", func(body []byte) bool {
 		var answer struct {
 			Data struct {
