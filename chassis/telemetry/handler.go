@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -79,8 +80,15 @@ var lines = sync.Pool{New: func() any { return new(make([]byte, 0, 1024)) }}
 // maxPooledLine keeps one huge line from staying in memory for good.
 const maxPooledLine = 16 << 10
 
+// Logged is the attribute of spans of which an error was logged, even if they themselves ended well: a collector that samples must keep
+// their traces, or the way from the line to the request ends nowhere.
+const Logged = attribute.Key("error.logged")
+
 // Handle writes the record. Warnings and errors are flushed to a writer that holds lines back.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelError {
+		trace.SpanFromContext(ctx).SetAttributes(Logged.Bool(true))
+	}
 	line := lines.Get().(*[]byte)
 	buf := h.append(ctx, (*line)[:0], r)
 

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -63,6 +66,22 @@ func TestIDsStandAtTheTopLevelEvenWithinGroups(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestSpansSayThatAnErrorWasLogged(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("test")
+	log := slog.New(NewHandler(io.Discard, slog.LevelInfo))
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		ctx, span := tracer.Start(t.Context(), "work")
+		log.Log(ctx, level, "so it went")
+		span.End()
+	}
+	for i, want := range []bool{false, false, true} {
+		if marked := slices.Contains(spans.GetSpans()[i].Attributes, Logged.Bool(true)); marked != want {
+			t.Errorf("span %d says of an error: %v, want %v", i, marked, want)
+		}
 	}
 }
 
