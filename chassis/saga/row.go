@@ -1,12 +1,10 @@
 package saga
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
@@ -41,7 +39,7 @@ type row struct {
 	Since      time.Time // when it came to Step
 	Cause      string    // why it compensates
 	LastError  string
-	Origin     origin // where it was started
+	Origin     telemetry.Origin // where it was started
 	CreatedAt  time.Time
 	FinishedAt time.Time `bun:",nullzero"`
 	Fence      int64
@@ -67,29 +65,6 @@ type entry struct {
 
 // stack is a list of steps, in the table as JSON.
 type stack []string
-
-// origin is the request that started a saga.
-type origin struct {
-	Trace       map[string]string `json:"trace,omitempty"`
-	Request     string            `json:"request,omitempty"`
-	Correlation string            `json:"correlation,omitempty"`
-}
-
-func originOf(ctx context.Context) origin {
-	ids := telemetry.ContextIDs(ctx)
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return origin{Trace: carrier, Request: ids.Request, Correlation: ids.Correlation}
-}
-
-// context is ctx continued with the trace and the ids of the request.
-func (o origin) context(ctx context.Context) context.Context {
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier(o.Trace))
-	if o.Request == "" && o.Correlation == "" {
-		return ctx
-	}
-	return telemetry.WithIDs(ctx, telemetry.IDs{Request: o.Request, Correlation: o.Correlation})
-}
 
 // action is what is to be done at the row's step.
 func (r *row) action() string {

@@ -48,7 +48,7 @@ func (s *Saga[S]) work(ctx context.Context, c *lease.Claim) error {
 	if err != nil {
 		return fmt.Errorf("read the saga: %w", err)
 	}
-	ctx = r.Origin.context(ctx)
+	ctx = r.Origin.Context(ctx)
 	for {
 		next, err := s.turn(ctx, c, &r)
 		if err != nil || next != lease.Keep() {

@@ -60,6 +60,7 @@ import (
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/internal/lease"
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 )
 
 //go:embed migrations
@@ -168,7 +169,7 @@ func (s *Saga[S]) Start(ctx context.Context, tx bun.IDB, id string, state S) err
 	now := s.opt.Now().UTC()
 	r := row{
 		Name: s.def.Name, ID: id, State: Running, Step: s.def.Steps[0].Name, Done: stack{}, Data: string(data),
-		Since: now, Origin: originOf(ctx), CreatedAt: now,
+		Since: now, Origin: telemetry.OriginOf(ctx), CreatedAt: now,
 	}
 	_, err = tx.NewInsert().Model(&r).Value("due_at", "?", s.queue.In(0)).On("CONFLICT DO NOTHING").Exec(ctx)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 	"github.com/trellis-mesh/trellis/services/payments/internal/store"
@@ -50,7 +51,7 @@ type Store interface {
 	Get(ctx context.Context, orderID string) (domain.Payment, error)
 	List(ctx context.Context, customerID string, limit int) ([]domain.Payment, error)
 	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
-	Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, asked int, err error)
+	Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, origin telemetry.Origin, asked int, err error)
 	Postpone(ctx context.Context, p domain.Payment, until time.Time) error
 	KeepMethod(ctx context.Context, m domain.Method) error
 	Method(ctx context.Context, id string) (domain.Method, error)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trellis-mesh/trellis/chassis/event"
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	legacyapi "github.com/trellis-mesh/trellis/services/legacy/api"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
@@ -78,9 +79,9 @@ func (p *process) Update(ctx context.Context, orderID string, due time.Time, fn 
 	return updated, err
 }
 
-func (p *process) Claim(ctx context.Context, orderID string, now, until time.Time) (payment domain.Payment, asked int, err error) {
-	err = p.step(func() error { payment, asked, err = p.Store.Claim(ctx, orderID, now, until); return err })
-	return payment, asked, err
+func (p *process) Claim(ctx context.Context, orderID string, now, until time.Time) (payment domain.Payment, origin telemetry.Origin, asked int, err error) {
+	err = p.step(func() error { payment, origin, asked, err = p.Store.Claim(ctx, orderID, now, until); return err })
+	return payment, origin, asked, err
 }
 
 func (p *process) Postpone(ctx context.Context, payment domain.Payment, until time.Time) error {

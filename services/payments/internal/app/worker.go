@@ -61,11 +61,11 @@ func (p *Payments) work(ctx context.Context, orderID string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	payment, asked, err := p.store.Claim(ctx, orderID, p.now(), p.now().Add(lease))
+	payment, origin, asked, err := p.store.Claim(ctx, orderID, p.now(), p.now().Add(lease))
 	if err != nil || asked == 0 { // another replica was faster
 		return err
 	}
-	_, err = p.ask(ctx, payment, asked)
+	_, err = p.ask(origin.Context(ctx), payment, asked)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
@@ -21,8 +22,9 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (orders []str
 }
 
 // Claim makes a due payment the caller's to ask the gateway about until the given time. asked counts the claims, this one
-// included, since the payment changed; 0 is for one that is not due, or somebody else's by now.
-func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, asked int, err error) {
+// included, since the payment changed; 0 is for one that is not due, or somebody else's by now. The origin is the request that wants the
+// payment.
+func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, origin telemetry.Origin, asked int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// The condition is checked again on the row itself, so that of several who saw it due one gets it.
 		n, err := affected(tx.NewUpdate().Model((*paymentRow)(nil)).Set("due_at = ?", until).Set("asked = asked + 1").
@@ -37,11 +39,11 @@ func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time)
 		if err != nil {
 			return err
 		}
-		asked = row.Asked
+		asked, origin = row.Asked, row.Origin
 		p, err = row.payment()
 		return err
 	})
-	return p, asked, err
+	return p, origin, asked, err
 }
 
 // Postpone makes an open payment anybody's again at a time, or keeps it as it is when it is due later than that or settled.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
@@ -32,6 +33,7 @@ type paymentRow struct {
 	CreatedAt     time.Time
 	Asked         int
 	DueAt         *time.Time
+	Origin        telemetry.Origin // of who wants it; not the payment's own, but the work's on it
 }
 
 func rowOf(p domain.Payment) paymentRow {

@@ -13,6 +13,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
@@ -39,6 +40,7 @@ func (s *Store) InTx(ctx context.Context, fn func(context.Context) error) error 
 // caller's to ask until due, when there is a due, and then anybody's.
 func (s *Store) Begin(ctx context.Context, p domain.Payment, due time.Time, events ...event.Event) (kept domain.Payment, first bool, err error) {
 	row := rowOf(p)
+	row.Origin = telemetry.OriginOf(ctx)
 	if p.Open() {
 		row.DueAt = &due
 	}
@@ -82,6 +84,7 @@ func (s *Store) Update(ctx context.Context, orderID string, due time.Time, fn Ch
 			return err
 		}
 		changed := rowOf(p)
+		changed.Origin = row.Origin
 		if changed.Asked = row.Asked; p.Status != before.Status || p.Reference != before.Reference {
 			changed.Asked = 0 // something else is asked from now on
 		}

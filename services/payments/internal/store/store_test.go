@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
 	"github.com/trellis-mesh/trellis/chassis/event"
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
+	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 	"github.com/trellis-mesh/trellis/services/payments/migrations"
@@ -44,6 +46,7 @@ func conformance(t *testing.T, open func(*testing.T) *database.DB) {
 		"an update is all or nothing":                updates,
 		"updates at once come one after the other":   updatesAtOnce,
 		"a due payment is claimed by one":            claims,
+		"a claim tells who wants the payment":        claimsInTheTraceOfItsRequest,
 		"a settled payment is never due":             settles,
 		"what is postponed is due later":             postpones,
 		"only a promise is dropped":                  drops,
@@ -261,7 +264,7 @@ func updatesAtOnce(t *testing.T, f fixture) {
 
 func claims(t *testing.T, f fixture) {
 	begin(t, f, payment(t, "o"), at)
-	if _, asked, err := f.Claim(t.Context(), "o", at.Add(-time.Second), at); asked != 0 || err != nil {
+	if _, _, asked, err := f.Claim(t.Context(), "o", at.Add(-time.Second), at); asked != 0 || err != nil {
 		t.Errorf("claimed before it is due: %d, %v", asked, err)
 	}
 	until := at.Add(time.Second)
@@ -269,7 +272,7 @@ func claims(t *testing.T, f fixture) {
 	var claimed atomic.Int32
 	for range 8 {
 		group.Go(func() {
-			switch p, asked, err := f.Claim(t.Context(), "o", at, until); {
+			switch p, _, asked, err := f.Claim(t.Context(), "o", at, until); {
 			case err == nil && asked == 1 && p.Reference == "po":
 				claimed.Add(1)
 			case err != nil, asked != 0:
@@ -284,8 +287,30 @@ func claims(t *testing.T, f fixture) {
 	if orders := due(t, f, at); len(orders) > 0 {
 		t.Errorf("due while claimed: %v", orders)
 	}
-	if _, asked, err := f.Claim(t.Context(), "o", until, until.Add(1)); err != nil || asked != 2 {
+	if _, _, asked, err := f.Claim(t.Context(), "o", until, until.Add(1)); err != nil || asked != 2 {
 		t.Errorf("claimed after the lease %d times, error %v", asked, err)
+	}
+}
+
+// claimsInTheTraceOfItsRequest changes the payment in another request between, whose trace it is not.
+func claimsInTheTraceOfItsRequest(t *testing.T, f fixture) {
+	in := func(trace string) context.Context {
+		return telemetry.Origin{Trace: map[string]string{"traceparent": "00-" + trace + "-00f067aa0ba902b7-01"}, Request: trace}.Context(t.Context())
+	}
+	const first, second = "11111111111111111111111111111111", "22222222222222222222222222222222"
+	if _, isFirst, err := f.Begin(in(first), payment(t, "o"), at); err != nil || !isFirst {
+		t.Fatal(isFirst, err)
+	}
+	if _, err := f.Update(in(second), "o", at, func(p *domain.Payment) ([]event.Event, error) { p.Tries++; return nil, nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, origin, _, err := f.Claim(t.Context(), "o", at, at.Add(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := origin.Context(t.Context())
+	if id, request := trace.SpanContextFromContext(ctx).TraceID().String(), telemetry.ContextIDs(ctx).Request; id != first || request != first {
+		t.Errorf("claimed in the trace %s of the request %s, want %s", id, request, first)
 	}
 }
 
@@ -312,7 +337,7 @@ func settles(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, asked, err := f.Claim(t.Context(), "o", at, at); err != nil || asked != 1 {
+	if _, _, asked, err := f.Claim(t.Context(), "o", at, at); err != nil || asked != 1 {
 		t.Errorf("claimed for the refund %d times, error %v", asked, err)
 	}
 }
