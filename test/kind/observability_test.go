@@ -1,0 +1,147 @@
+//go:build kind
+
+package kind
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/trellis-mesh/trellis/internal/render/dashboard"
+)
+
+// afterMishaps are metrics that begin with something that does not happen in a shop that is well; test/observe has it happen.
+var afterMishaps = regexp.MustCompile(`outcome="dead"|_failures_total|_retries_total|_refused_total|_panics_total|_redirects_total|_moves_total|_freeze_|` +
+	`_copied_keys_|_lost_total|_conflicts_total|_snapshots_total|eventstore_|twophase_|saga_|flag_`)
+
+// TestEveryDashboardQueryHasData asks the cluster's Prometheus each query of each dashboard, with its variables filled in. Only what needs
+// metrics of Istio's own proxies is listed instead where these are not there.
+func TestEveryDashboardQueryHasData(t *testing.T) {
+	s := theShop(t)
+	queries, err := dashboard.Queries(os.DirFS(root), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	istio := s.instant(t, `count(istio_requests_total)`, "") > 0
+	var open, ofLogs, left, quiet []dashboard.Query
+	for _, q := range queries {
+		switch {
+		case q.Source == "loki":
+			ofLogs = append(ofLogs, q) // see the order's
+		case q.Needs() == dashboard.Istio && !istio:
+			left = append(left, q)
+		default:
+			open = append(open, q)
+		}
+	}
+	load := s.goOn(t, 20, s.traffic(t)) // so that rates are of something
+	defer load.Stop()
+	asked := len(open)
+	eventually(t, 3*time.Minute, func() error {
+		open = slices.DeleteFunc(open, func(q dashboard.Query) bool { return s.instant(t, q.Expr, q.String()) > 0 })
+		var empty []dashboard.Query
+		quiet = nil
+		for _, q := range open {
+			if afterMishaps.MatchString(q.Expr) {
+				quiet = append(quiet, q)
+			} else {
+				empty = append(empty, q)
+			}
+		}
+		if len(empty) > 0 {
+			return fmt.Errorf("%d queries have no data: %v", len(empty), empty)
+		}
+		return nil
+	})
+	rows := [][]any{
+		{"QUERIES", "NUMBER"}, {"with data", asked - len(quiet)}, {"of logs", len(ofLogs)},
+		{"of mishaps that did not happen", len(quiet)},
+	}
+	for _, q := range quiet {
+		rows = append(rows, []any{"  " + q.String(), ""})
+	}
+	rows = append(rows, []any{"of metrics of Istio's own proxies, which are not here", len(left)})
+	for _, q := range left {
+		rows = append(rows, []any{"  " + q.String(), ""})
+	}
+	table(t, "Every query of every dashboard", rows...)
+}
+
+// instant gives how many series a query has now; it must be one that Prometheus understands.
+func (s *shop) instant(t *testing.T, expr, of string) int {
+	t.Helper()
+	var answer struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	if err := s.dashboard(t, "prometheus.localhost", "/api/v1/query", url.Values{"query": {expr}}, &answer); err != nil {
+		t.Errorf("%s: %v", of, err)
+	}
+	return len(answer.Data.Result)
+}
+
+// TestTheLogsOfAnOrderAreFoundByItsTrace places an order, and finds in Loki what the services wrote of it.
+func TestTheLogsOfAnOrderAreFoundByItsTrace(t *testing.T) {
+	s := theShop(t)
+	trace := strings.ReplaceAll(unique(), "kind-", "") + "0123456789abcdef"
+	a, err := s.ask(t.Context(), "POST", "/v1/orders", map[string]string{"Traceparent": "00-" + trace + "-0123456789abcdef-01"}, s.orderOf(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made placed
+	if err := decode(a, http.StatusCreated, &made); err != nil {
+		t.Fatal(err)
+	}
+	s.settled(t, made.ID)
+	pods, err := s.kube.CoreV1().Pods("observability").List(t.Context(), metav1.ListOptions{LabelSelector: "app=loki"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pods.Items) != 1 {
+		t.Fatalf("%d pods of Loki, want 1", len(pods.Items))
+	}
+	query := url.Values{"query": {fmt.Sprintf(`{service_name=~".+"} | trace_id=%q`, trace)}, "limit": {"500"},
+		"start": {strconv.FormatInt(time.Now().Add(-10*time.Minute).UnixNano(), 10)}}
+	lines := map[string]int{}
+	eventually(t, time.Minute, func() error {
+		body, err := s.fetch(t, "observability", pods.Items[0].Name, 3100, "/loki/api/v1/query_range?"+query.Encode())
+		if err != nil {
+			return err
+		}
+		var answer struct {
+			Data struct {
+				Result []struct {
+					Stream map[string]string
+					Values [][]any
+				}
+			}
+		}
+		if err := json.NewDecoder(body).Decode(&answer); err != nil {
+			return err
+		}
+		clear(lines)
+		for _, stream := range answer.Data.Result {
+			lines[stream.Stream["service_name"]] += len(stream.Values)
+		}
+		for _, service := range []string{"orders", "catalog", "users"} {
+			if lines[service] == 0 {
+				return fmt.Errorf("Loki has no line of %s in trace %s: %v", service, trace, lines)
+			}
+		}
+		return nil
+	})
+	rows := [][]any{{"OF", "LINES"}}
+	for _, name := range sorted(lines) {
+		rows = append(rows, []any{name, lines[name]})
+	}
+	table(t, "The logs of an order, by its trace id, in Loki", rows...)
+}
