@@ -330,4 +330,14 @@ var all = []mutant{
 		[]edit{{"services/notifications/internal/app/sender.go", "n.now().Add(lease))", "n.now())"}},
 		[]tests{{"services/notifications/internal/app", "TestRunOfTwoReplicas|TestMessagesAreSentOnce|TestACrash"}},
 	},
+	{
+		"traces", "an error's line in the log leads to a trace that is not kept",
+		[]edit{{"chassis/telemetry/handler.go", "if r.Level >= slog.LevelError {", "if r.Level > slog.LevelError {"}},
+		[]tests{{"chassis/telemetry", "TestSpansSayThatAnErrorWasLogged"}},
+	},
+	{
+		"traces", "a payment goes on in the trace of whoever changed it last",
+		[]edit{{"services/payments/internal/store/store.go", "changed.Origin = row.Origin", "changed.Origin = telemetry.OriginOf(ctx)"}},
+		[]tests{{"services/payments/internal/store", "TestSQLiteConforms/a claim tells"}},
+	},
 }
