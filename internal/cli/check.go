@@ -157,6 +157,11 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	}
 	found.Problems = append(found.Problems, lint.Check(m, now.files)...)
 	found.Problems = append(found.Problems, cluster.Check(m, deployed)...)
+	watching, err := s.watching(now.files)
+	if err != nil {
+		return found, err
+	}
+	found.Problems = append(found.Problems, lint.Queries(m, watching)...)
 	found.Problems.Sort()
 	for _, action := range now.plan.Actions {
 		if reason := driftReason(action); reason != "" {
@@ -182,6 +187,46 @@ func (s *session) yours(files []plan.File) ([]plan.File, error) {
 		}
 	}
 	return files, nil
+}
+
+// watching are the rules and dashboards as they lie on the disk, those that a person has added too: what they ask for must be there, whether or
+// not they are as they would be made now.
+func (s *session) watching(files []plan.File) ([]plan.File, error) {
+	var all []plan.File
+	seen := map[string]bool{}
+	add := func(f plan.File) error {
+		disk, err := s.Read(f.Path)
+		if err != nil {
+			return err
+		}
+		if disk != nil {
+			f.Content = disk.Content
+		}
+		seen[f.Path] = true
+		all = append(all, f)
+		return nil
+	}
+	for _, f := range files {
+		if lint.IsWatching(f.Path) {
+			if err := add(f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, pattern := range []string{"observability/grafana/dashboards/*.json", "observability/prometheus/rules*.yaml"} {
+		own, err := fs.Glob(s.FS(), pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range own {
+			if !seen[file] {
+				if err := add(plan.File{Path: file}); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return all, nil
 }
 
 // driftReason says why a file is not as it should be; empty when it is.

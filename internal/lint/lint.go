@@ -32,6 +32,7 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 		c.mesh(s)
 		c.events(s)
 		c.expectations(s)
+		c.metrics(s)
 	}
 	c.cycles()
 	c.namespace()

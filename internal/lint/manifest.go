@@ -138,10 +138,14 @@ type deployment struct {
 // manifests checks every service of which files were rendered into its deploy folder.
 func manifests(m *spec.Model, files []plan.File) spec.Problems {
 	folders := map[string][]plan.File{}
+	nested := map[string][]string{} // folders in them that can be listed
 	for _, f := range files {
 		dir := path.Dir(f.Path)
 		if path.Base(dir) == "deploy" {
 			folders[path.Dir(dir)] = append(folders[path.Dir(dir)], f)
+		}
+		if deploy := path.Dir(dir); path.Base(deploy) == "deploy" && path.Base(f.Path) == "kustomization.yaml" {
+			nested[path.Dir(deploy)] = append(nested[path.Dir(deploy)], dir)
 		}
 	}
 	found := make([]spec.Problems, len(m.Services))
@@ -149,6 +153,9 @@ func manifests(m *spec.Model, files []plan.File) spec.Problems {
 		if rendered := folders[s.Dir]; rendered != nil {
 			d := &deployment{service: s, files: map[string]bool{}}
 			d.read(rendered)
+			for _, folder := range nested[s.Dir] {
+				d.files[folder] = true
+			}
 			d.check()
 			found[i] = d.problems
 		}

@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/trellis-mesh/trellis/chassis/telemetry/metric"
+	"github.com/trellis-mesh/trellis/internal/spec"
 )
 
 // engine is the version of how this package and oapi-codegen turn templates and declarations into files. It must change
@@ -26,7 +29,8 @@ func (d *service) digest() (string, error) {
 		Announced                             string
 		CalleePorts                           []int
 		Mesh                                  meshInputs
-	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, announced, nil, d.meshInputs()}
+		Observability                         spec.Observability
+	}{d.Module, d.Platform.Namespace, d.Platform.Registry, d.Platform.Name, own, d.Resource.Name, announced, nil, d.meshInputs(), d.Platform.Observability}
 	for _, c := range d.Callees {
 		declared.CalleePorts = append(declared.CalleePorts, c.Port)
 	}
@@ -57,6 +61,16 @@ func contractDigest(module, path string, raw []byte) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\n%s\n%s", module, path, raw) // a hash never fails
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// metricsDigest identifies what the chassis measures.
+func metricsDigest() (string, error) {
+	text, err := json.Marshal(metric.All())
+	if err != nil {
+		return "", fmt.Errorf("the definitions of metrics: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // inputHash identifies one file's content by what it is made from.

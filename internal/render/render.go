@@ -261,8 +261,15 @@ func (v view) inputHash(digest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if v.entry.From == "contract" {
+	switch v.entry.From {
+	case "contract":
 		digest = contractDigest(v.Module, v.Contract.Path, v.Contract.Raw)
+	case "metrics":
+		measured, err := metricsDigest()
+		if err != nil {
+			return "", err
+		}
+		digest += "\n" + measured
 	}
 	return inputHash(hashes[v.entry], digest, v.Path), nil
 }

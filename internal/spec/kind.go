@@ -44,6 +44,8 @@ var kinds = map[string]kind{
 		form: "write the whole name without scheme, port or path, such as api.example.com"},
 	"issuer": {pattern: whole(`https?://` + domain + `(\.` + domain + `)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?`), most: 300, what: "an issuer's URL",
 		form: "write scheme and host, such as https://api.example.com"},
+	"link": {pattern: whole(`https?://` + domain + `(\.` + domain + `)*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?`), most: 300, what: "a URL",
+		form: "write scheme, host and path, such as https://grafana.example.com"},
 	"registry": {pattern: whole(`[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*`), most: 200, what: "an image registry",
 		form: "write host and path without scheme, such as registry.example.com/shop"},
 	"image": {pattern: whole(`[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?`), most: 300, what: "an image's reference",
@@ -65,6 +67,14 @@ var kinds = map[string]kind{
 		form: "write thousandths of a core, such as 250m, or cores, such as 2"},
 	"memory": {pattern: whole(`[0-9]{1,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?`), most: 20, what: "an amount of memory", refuse: refuseZero, numeric: true,
 		form: "write bytes with a unit of Ki, Mi, Gi, k, M or G, such as 128Mi"},
+	"use": {pattern: whole(`saga|twophase|eventstore|ratelimit`), most: 20, what: "a part of the chassis that has to be named here",
+		form: "write saga, twophase, eventstore or ratelimit"},
+	"metric": {pattern: whole(`[a-z][a-z0-9]*(_[a-z0-9]+)+`), most: 100, what: "a metric's name",
+		form: "use lower-case words joined by underscores, the service's name first, such as orders_settled_total"},
+	"metriclabel": {pattern: whole(`[a-z][a-z0-9]*(_[a-z0-9]+)*`), most: 40, what: "a label's name", refuse: refuseMetricLabel,
+		form: "use lower-case words joined by underscores, such as outcome"},
+	"bound": {pattern: whole(`[0-9]{1,9}(\.[0-9]{1,6})?`), most: 16, what: "an upper bound", numeric: true,
+		form: "write a number, such as 0.25"},
 	"version": {pattern: whole(`v?[0-9]+(\.[0-9]+){0,3}(-[0-9A-Za-z.-]+)?(@sha256:[0-9a-f]{64})?`), most: 150, what: "a version",
 		form: "write an exact version, such as 1.31.1; quote it when it looks like a number"},
 }
@@ -110,6 +120,14 @@ func refuseService(name string) string {
 	}
 	if strings.HasSuffix(name, "-ingress") {
 		return "ends like the mesh's rules for what comes from outside"
+	}
+	return ""
+}
+
+// refuseMetricLabel keeps to a service's own labels: Prometheus gives the others to each target.
+func refuseMetricLabel(name string) string {
+	if slices.Contains([]string{"service", "version", "pod", "namespace", "job", "instance", "le", "quantile"}, name) {
+		return "is reserved: what scrapes the metrics sets it"
 	}
 	return ""
 }

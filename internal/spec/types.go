@@ -52,12 +52,22 @@ type Platform struct {
 	Auth Auth `yaml:"auth"`
 	// Local is how the platform runs on a developer's machine.
 	Local Local `yaml:"local"`
+	// Observability is where what an alert points to is found.
+	Observability Observability `yaml:"observability"`
 	// Versions pins every part that the platform runs on. A part that is not named here has the version that this release of
 	// the scaffolder was proven with.
 	Versions map[string]string `yaml:"versions" is:"version" keys:"kubernetes,istio,prometheus,alertmanager,grafana,jaeger,loki,kafka,postgres,redis"`
 	// Images says where the images of everything that runs beside the services are taken from, for machines that reach no
 	// public registry.
 	Images Images `yaml:"images"`
+}
+
+// Observability is where what an alert points to is found.
+type Observability struct {
+	// Runbooks is the URL of the folder that has a page for each alert.
+	Runbooks string `yaml:"runbooks" default:"https://github.com/trellis-mesh/trellis/blob/main/docs/runbooks" is:"link" example:"https://git.example.com/shop/docs/runbooks"`
+	// Grafana is the URL that dashboards are at.
+	Grafana string `yaml:"grafana" default:"http://grafana.localhost" is:"link" example:"https://grafana.example.com"`
 }
 
 // Images are container images other than those of the services.
@@ -123,6 +133,11 @@ type Service struct {
 	Traffic Traffic `yaml:"traffic"`
 	// SLO is how good the service must be: its dashboards and alerts follow from it.
 	SLO SLO `yaml:"slo"`
+	// Uses names parts of the chassis that the service's code uses and no other declaration tells of: saga, twophase, eventstore,
+	// ratelimit. They bring metrics, and so panels and alerts.
+	Uses []string `yaml:"uses" is:"use" example:"saga"`
+	// Metrics are the service's own, beside those that the chassis keeps. Go code to keep them is generated.
+	Metrics []Metric `yaml:"metrics" key:"name"`
 	// Run is what the service needs to run.
 	Run Run `yaml:"run"`
 
@@ -281,6 +296,22 @@ type Latency struct {
 	Percentile float64 `yaml:"percentile" default:"99" range:"50..99.999"`
 	// Under is the time that they must be answered within.
 	Under time.Duration `yaml:"under" default:"500ms" range:"1ms..5m"`
+}
+
+// Metric is a metric of the service's own.
+type Metric struct {
+	// Name of the metric. It begins with the service's name, hyphens as underscores; those of counters, and of no others, end in _total.
+	Name string `yaml:"name" required:"true" is:"metric" example:"orders_settled_total"`
+	// Type of the metric.
+	Type string `yaml:"type" default:"counter" enum:"counter,gauge,histogram"`
+	// Labels that tell its time series apart. Each value of a label is a time series: only what has few values may be one, never an id.
+	Labels []string `yaml:"labels" is:"metriclabel" example:"outcome"`
+	// Help says in a sentence what is measured.
+	Help string `yaml:"help" required:"true" is:"line" example:"Orders by what became of them."`
+	// Unit of the values, for dashboards: none for numbers of things.
+	Unit string `yaml:"unit" default:"none" enum:"none,seconds,bytes,ratio,timestamp"`
+	// Buckets are the upper bounds of a histogram's buckets, in rising order. Default: from 5ms to 10s.
+	Buckets []string `yaml:"buckets" is:"bound" example:"0.5"`
 }
 
 // Run is what the service needs to run.

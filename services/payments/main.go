@@ -11,6 +11,7 @@ import (
 	"github.com/trellis-mesh/trellis/services/payments/internal/consumer"
 	"github.com/trellis-mesh/trellis/services/payments/internal/gateway"
 	"github.com/trellis-mesh/trellis/services/payments/internal/http"
+	"github.com/trellis-mesh/trellis/services/payments/internal/metric"
 	"github.com/trellis-mesh/trellis/services/payments/internal/store"
 )
 
@@ -24,7 +25,11 @@ func wire(ctx context.Context, s *chassis.Service) error {
 	if err != nil {
 		return err
 	}
-	payments := app.New(store.New(deps.database, deps.outbox), gateway.New(deps.clients.Legacy), s.Log())
+	metrics, err := metric.New(s.Registry())
+	if err != nil {
+		return err
+	}
+	payments := app.New(store.New(deps.database, deps.outbox), gateway.New(deps.clients.Legacy), s.Log(), metrics)
 	if err := s.Idempotency(ctx, deps.database, idempotency.Options{Optional: []string{"createPaymentMethod"}}); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 // Feature is what a service has when it has a metric.
 type Feature string
 
-// The features of services. Those up to Shard follow from other declarations in service.yaml and from the contract; the rest are
+// The features of services. Those up to Flags follow from other declarations in service.yaml and from the contract; the rest are
 // declared there under uses.
 const (
 	Always      Feature = "always"
@@ -42,11 +42,11 @@ const (
 	Outbox      Feature = "outbox"
 	Idempotency Feature = "idempotency"
 	Shard       Feature = "shard"
+	Flags       Feature = "flags"
 	Saga        Feature = "saga"
 	TwoPhase    Feature = "twophase"
 	EventStore  Feature = "eventstore"
 	RateLimit   Feature = "ratelimit"
-	Flags       Feature = "flags"
 )
 
 // Definition is what is known of a metric before anything is measured.

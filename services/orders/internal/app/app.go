@@ -27,6 +27,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/saga"
 	"github.com/trellis-mesh/trellis/chassis/twophase"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/metric"
 	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 )
 
@@ -61,7 +62,7 @@ type Orders struct {
 	saga        *saga.Saga[progress]
 	payment     *saga.Saga[payment]
 	coordinator *twophase.Coordinator[progress]
-	metrics     metrics
+	metrics     *metric.Metrics
 	now         func() time.Time
 }
 

@@ -285,7 +285,7 @@ func (s *shop) wantTold(t *testing.T, order domain.Snapshot) {
 	if want := []string{end, api.OrderCreatedV1Type}; !slices.Equal(types, want) {
 		t.Errorf("told %v, want %v", types, want)
 	}
-	counted := s.metrics.settled.WithLabelValues(string(order.Fulfilment), string(order.Status))
+	counted := s.metrics.Settled(string(order.Fulfilment), string(order.Status))
 	for deadline := time.Now().Add(20 * time.Second); testutil.ToFloat64(counted) != 1; <-time.After(time.Millisecond) {
 		if time.Now().After(deadline) { // it is counted right after the commit
 			t.Fatalf("counted %v", testutil.ToFloat64(counted))
@@ -490,9 +490,9 @@ func TestDraftsAreCounted(t *testing.T) {
 		}
 	}
 	s.run(t)
-	for deadline := time.Now().Add(20 * time.Second); testutil.ToFloat64(s.metrics.drafts) != 2; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); testutil.ToFloat64(s.metrics.Drafts()) != 2; <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%v drafts are counted", testutil.ToFloat64(s.metrics.drafts))
+			t.Fatalf("%v drafts are counted", testutil.ToFloat64(s.metrics.Drafts()))
 		}
 	}
 }

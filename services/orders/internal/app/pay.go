@@ -185,6 +185,6 @@ func (o *Orders) paymentDone(ctx context.Context, _ bun.Tx, _ string, p payment,
 			return err
 		}
 	}
-	database.AfterCommit(ctx, func() { o.metrics.invoices.WithLabelValues(string(as)).Inc() })
+	database.AfterCommit(ctx, func() { o.metrics.Invoices(string(as)).Inc() })
 	return nil
 }

@@ -154,7 +154,7 @@ func TestInvoiceIsPaidInSequence(t *testing.T) {
 	if _, err := s.Pay(t.Context(), "2", "m1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown order: %v", err)
 	}
-	if n := testutil.ToFloat64(s.metrics.invoices.WithLabelValues("paid")); n != 1 {
+	if n := testutil.ToFloat64(s.metrics.Invoices("paid")); n != 1 {
 		t.Errorf("counted %v", n)
 	}
 }

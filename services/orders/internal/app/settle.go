@@ -33,6 +33,6 @@ func (o *Orders) settle(ctx context.Context, by domain.Fulfilment, id string, ch
 			"fulfilment", string(order.Fulfilment), "by", string(by))
 		return nil
 	}
-	database.AfterCommit(ctx, func() { o.metrics.count(order) })
+	database.AfterCommit(ctx, func() { count(o.metrics, order) })
 	return nil
 }

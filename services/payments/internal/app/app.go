@@ -18,6 +18,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/telemetry"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
+	"github.com/trellis-mesh/trellis/services/payments/internal/metric"
 	"github.com/trellis-mesh/trellis/services/payments/internal/store"
 )
 
@@ -72,15 +73,19 @@ type Payments struct {
 	store   Store
 	gateway Gateway
 	log     *slog.Logger
+	metrics *metric.Metrics
 	wake    chan struct{}
 
 	now   func() time.Time
 	newID func() string
 }
 
-// New makes the service's use cases. Run must run for what is left open to be settled.
-func New(store Store, gateway Gateway, log *slog.Logger) *Payments {
-	return &Payments{store: store, gateway: gateway, log: log, wake: make(chan struct{}, 1), now: now, newID: newID}
+// New makes the service's use cases; metrics of nil are kept for nobody. Run must run for what is left open to be settled.
+func New(store Store, gateway Gateway, log *slog.Logger, metrics *metric.Metrics) *Payments {
+	if metrics == nil {
+		metrics, _ = metric.New(nil) // only a registry can refuse
+	}
+	return &Payments{store: store, gateway: gateway, log: log, metrics: metrics, wake: make(chan struct{}, 1), now: now, newID: newID}
 }
 
 // now is the time as a database keeps it.

@@ -112,7 +112,7 @@ func (s *shop) start(t testing.TB, kept Store) *Payments {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := New(kept, gateway.New(client), slog.New(slog.DiscardHandler))
+	p := New(kept, gateway.New(client), slog.New(slog.DiscardHandler), nil)
 	p.now = func() time.Time { return time.UnixMicro(s.clock.Load()).UTC() }
 	return p
 }

@@ -72,18 +72,23 @@ func (p *Payments) keep(ctx context.Context, asked domain.Payment, next time.Tim
 		p.log.ErrorContext(ctx, "the payment gateway broke its promise and refused a charge: it is tried again under a new reference",
 			"order", asked.Order.ID, "payment", asked.ID, "reason", outcome.Reason)
 	}
-	return p.store.Update(ctx, asked.Order.ID, next, func(payment *domain.Payment) ([]event.Event, error) {
+	changed := false
+	kept, err := p.store.Update(ctx, asked.Order.ID, next, func(payment *domain.Payment) ([]event.Event, error) {
 		before := payment.Status
 		if asked.Status == domain.Refunding {
 			payment.GiveBack(outcome)
 		} else {
 			payment.Settle(asked.Reference, outcome)
 		}
-		if payment.Status == before {
+		if changed = payment.Status != before; !changed {
 			return nil, nil
 		}
 		return p.outcome(*payment)
 	})
+	if err == nil && changed {
+		p.count(kept)
+	}
+	return kept, err
 }
 
 // outcome is the event that tells whether an order was charged, when others wait for it and it is known.

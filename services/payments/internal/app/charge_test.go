@@ -133,7 +133,7 @@ func TestGetAsksWhatBecameOfAnOpenPayment(t *testing.T) {
 // A hung gateway answers nothing for as long as it is asked. In the bubble, time passes by itself.
 func TestNobodyWaitsForAHungGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := New(nil, nil, nil)
+		p := New(nil, nil, nil, nil)
 		begun := time.Now()
 		got := p.patiently(t.Context(), func(ctx context.Context) domain.Outcome {
 			<-ctx.Done()

@@ -9,7 +9,7 @@ import (
 )
 
 func TestConsumersCanReadTheEvents(t *testing.T) {
-	p, published := New(nil, nil, slog.New(slog.DiscardHandler)), map[string][]byte{}
+	p, published := New(nil, nil, slog.New(slog.DiscardHandler), nil), map[string][]byte{}
 	for _, status := range []domain.Status{domain.Succeeded, domain.Failed} {
 		events, err := p.outcome(domain.Payment{ID: "p1", Order: domain.Order{ID: "o1", CustomerID: "ada"}, Status: status, Reason: "declined", Announced: true})
 		if err != nil {

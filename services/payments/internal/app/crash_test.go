@@ -184,7 +184,7 @@ func (c *chaos) life(rng *rand.Rand, share float64) *Payments {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	payments := New(p, gateway.New(client), slog.New(slog.DiscardHandler))
+	payments := New(p, gateway.New(client), slog.New(slog.DiscardHandler), nil)
 	payments.now = c.now
 	return payments
 }

@@ -45,7 +45,7 @@ func newFixture(t *testing.T) fixture {
 		t.Fatal(err)
 	}
 	f.kept = store.New(db, f.box)
-	f.Consumer = New(outbox.NewInbox(db, "payments"), app.New(f.kept, gateway.New(nobody), slog.New(slog.DiscardHandler)))
+	f.Consumer = New(outbox.NewInbox(db, "payments"), app.New(f.kept, gateway.New(nobody), slog.New(slog.DiscardHandler), nil))
 	return f
 }
 

@@ -91,7 +91,7 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.payments = app.New(store.New(s.db, box), gateway.New(legacy), s.tel.Log)
+	s.payments = app.New(store.New(s.db, box), gateway.New(legacy), s.tel.Log, nil)
 	if err := database.Migrate(t.Context(), s.db, idempotency.Migrations()); err != nil {
 		t.Fatal(err)
 	}
