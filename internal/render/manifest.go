@@ -42,9 +42,8 @@ type entry struct {
 	Provides string `yaml:"provides"`
 	// Imports go before the manifest's own.
 	Imports map[string]string `yaml:"imports"`
-	// From says what the file is made from: the contract alone, or with mesh also the declarations of connected services, or with metrics
-	// also what the chassis measures. Of the platform's files, those from services name each of them; the others follow from
-	// platform.yaml alone.
+	// From says what the file is made from: the contract alone, or with mesh also the declarations of connected services. Of the
+	// platform's files, those from services name each of them; the others follow from platform.yaml alone.
 	From string `yaml:"from"`
 	// Seed files are made once, by Seeds.
 	Seed bool `yaml:"seed"`
@@ -100,8 +99,8 @@ func (e *entry) compile(root *template.Template) (err error) {
 	if !slices.Contains([]string{"", "operations", "publishes", "consumes"}, e.Each) {
 		return fmt.Errorf("each %q: use operations, publishes or consumes", e.Each)
 	}
-	if !slices.Contains([]string{"", "contract", "mesh", "metrics", "services"}, e.From) {
-		return fmt.Errorf("from %q: use contract, mesh, metrics or services, or leave it out", e.From)
+	if !slices.Contains([]string{"", "contract", "mesh", "services"}, e.From) {
+		return fmt.Errorf("from %q: use contract, mesh or services, or leave it out", e.From)
 	}
 	if e.Frozen && e.Class != plan.Once {
 		return fmt.Errorf("frozen: a file of class %s is rendered again; use once", e.Class)

@@ -261,15 +261,8 @@ func (v view) inputHash(digest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	switch v.entry.From {
-	case "contract":
+	if v.entry.From == "contract" {
 		digest = contractDigest(v.Module, v.Contract.Path, v.Contract.Raw)
-	case "metrics":
-		measured, err := metricsDigest()
-		if err != nil {
-			return "", err
-		}
-		digest += "\n" + measured
 	}
 	return inputHash(hashes[v.entry], digest, v.Path), nil
 }

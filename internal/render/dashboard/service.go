@@ -42,6 +42,7 @@ func Service(m *spec.Model, s *spec.Service) *Dashboard {
 	b.cache()
 	b.eventsOut()
 	b.eventsIn()
+	b.uses()
 	b.business()
 	b.runtime()
 	b.logs()
