@@ -6,7 +6,7 @@ import (
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
-// count counts what has become of a payment, once it is kept.
+// count counts what the payment gateway has told of a payment, once it is kept. A refund of what was never charged gives no money back.
 func (p *Payments) count(payment domain.Payment) {
 	amount, err := strconv.ParseFloat(payment.Amount.Amount(), 64)
 	if err != nil {
@@ -20,7 +20,9 @@ func (p *Payments) count(payment domain.Payment) {
 		p.metrics.Settled("failed").Inc()
 	case domain.Refunded:
 		p.metrics.Settled("refunded").Inc()
-		p.metrics.MoneyRefunded(payment.Amount.Currency()).Add(amount)
+		if payment.GivenBack() {
+			p.metrics.MoneyRefunded(payment.Amount.Currency()).Add(amount)
+		}
 	case domain.Promised, domain.Pending, domain.Refunding: // it goes on
 	}
 }

@@ -22,11 +22,11 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payments_settled_total",
-			Help: "Payments whose outcome is known: succeeded, failed or refunded.",
+			Help: "Payments by what the payment gateway told of them: succeeded, failed or refunded.",
 		}, []string{"outcome"}),
 		moneyTaken: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payments_money_taken_total",
-			Help: "Money that customers were charged, in whole units of the currency.",
+			Help: "Money that cards were charged, in whole units of the currency.",
 		}, []string{"currency"}),
 		moneyRefunded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payments_money_refunded_total",
@@ -43,12 +43,12 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 	)
 }
 
-// Settled is payments_settled_total: Payments whose outcome is known: succeeded, failed or refunded.
+// Settled is payments_settled_total: Payments by what the payment gateway told of them: succeeded, failed or refunded.
 func (m *Metrics) Settled(outcome string) prometheus.Counter {
 	return m.settled.WithLabelValues(outcome)
 }
 
-// MoneyTaken is payments_money_taken_total: Money that customers were charged, in whole units of the currency.
+// MoneyTaken is payments_money_taken_total: Money that cards were charged, in whole units of the currency.
 func (m *Metrics) MoneyTaken(currency string) prometheus.Counter {
 	return m.moneyTaken.WithLabelValues(currency)
 }
