@@ -83,7 +83,7 @@ func (s labelSet) with(other labelSet) labelSet {
 type queries struct {
 	model    *spec.Model
 	problems spec.Problems
-	// platform are the labels of all series that any service has, by name; services those of each.
+	// platform are the labels of all series that any service can have, by name; services those that each has.
 	platform  map[string]labelSet
 	services  map[string]map[string]labelSet
 	records   map[string][]query
@@ -91,16 +91,16 @@ type queries struct {
 	memo      map[string]labelSet
 }
 
-// vocabulary gathers the series that there are.
+// vocabulary gathers the series that there are. Those of the platform are all that the chassis can keep: its dashboards are ready for services
+// that use what none uses yet.
 func (q *queries) vocabulary() {
+	for _, d := range metric.All() {
+		defined(q.platform, d, true)
+	}
 	for _, s := range q.model.Services {
 		own := map[string]labelSet{}
 		for _, d := range metric.Of(s.Features()...) {
-			extra := []string{}
-			if d.Sharded && len(s.Database.Shards) > 0 {
-				extra = append(extra, "shard")
-			}
-			series(own, d.Name, string(d.Type), append(extra, d.Labels...))
+			defined(own, d, len(s.Database.Shards) > 0)
 		}
 		for _, m := range s.Metrics {
 			series(own, m.Name, m.Type, m.Labels)
@@ -110,6 +110,15 @@ func (q *queries) vocabulary() {
 			q.platform[name] = q.platform[name].with(has)
 		}
 	}
+}
+
+// defined adds the time series of a metric of the chassis.
+func defined(to map[string]labelSet, d metric.Definition, shards bool) {
+	labels := slices.Clone(d.Labels)
+	if d.Sharded && shards {
+		labels = append(labels, "shard")
+	}
+	series(to, d.Name, string(d.Type), labels)
 }
 
 // series adds the time series of a metric.
@@ -126,7 +135,7 @@ func series(to map[string]labelSet, name, kind string, of []string) {
 
 func (q *queries) check(each query) {
 	out := q.out(each.expr, &each)
-	if each.group != "" && !out[each.group] {
+	if each.group != "" && !out[each.group] && !out[anyLabel] {
 		q.unknownLabel(each, each.group, out)
 	}
 }
@@ -264,7 +273,7 @@ func (q *queries) selector(e *parser.VectorSelector, report *query) labelSet {
 }
 
 func (q *queries) unknownMetric(each query, name, service string) {
-	names, where := q.platform, "no service has it"
+	names, where := q.platform, "neither the chassis nor a service keeps it"
 	if own := q.services[service]; own != nil {
 		names, where = own, service+" does not have it"
 	}

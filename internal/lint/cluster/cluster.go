@@ -17,6 +17,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -58,7 +59,7 @@ func Check(m *spec.Model, files []plan.File) spec.Problems {
 	}
 	sources, problems := object.Read(t.applied())
 	if problems = append(t.problems, problems...); len(problems) == 0 {
-		c := &checks{model: m, manifests: t, sources: sources}
+		c := &checks{model: m, manifests: t, sources: sources, folders: &sync.Map{}}
 		if c.listed(); len(c.problems) == 0 {
 			c.built()
 		}
@@ -112,6 +113,7 @@ type checks struct {
 	model       *spec.Model
 	manifests   *manifests
 	sources     object.Contents // of all files
+	folders     *sync.Map       // objects of folders that kustomize has built by themselves, by folder
 	environment string          // its folder; empty when all files are looked at
 	objects     []*object.Object
 	workloads   []workload

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -32,7 +33,7 @@ func (c *checks) environments() []string {
 // build gives the objects that an environment's cluster is given, as kustomize makes them: an object that stays as it stands in
 // its file is that of the file, and knows its places there.
 func (c *checks) build(environment string) []*object.Object {
-	b := &building{manifests: c.manifests, sources: map[string][]*object.Object{}, files: map[string][]*object.Object{}}
+	b := &building{manifests: c.manifests, sources: map[string][]*object.Object{}, files: map[string][]*object.Object{}, folders: c.folders}
 	for _, o := range c.sources.Objects {
 		b.sources[identity(o)] = append(b.sources[identity(o)], o)
 		b.files[o.File] = append(b.files[o.File], o)
@@ -71,6 +72,7 @@ type building struct {
 	manifests *manifests
 	sources   map[string][]*object.Object // of the files, by identity: each environment may have one of its own
 	files     map[string][]*object.Object // by file
+	folders   *sync.Map                   // what kustomize made of single folders, which are the same in each environment
 	all       []*object.Object            // what came of it
 	problems  spec.Problems
 }
@@ -95,20 +97,42 @@ func (b *building) closure(dir string) []*object.Kustomization {
 	return all
 }
 
-// objects are those that the kustomization in a folder makes. Where only resources are listed, they are those of the files:
-// kustomize needs a tenth of a second to learn all types of Kubernetes.
+// objects are those that the kustomization in a folder makes. Of one that only lists resources they are those of the files, and of the
+// folders: kustomize needs a tenth of a second to learn all types of Kubernetes.
 func (b *building) objects(dir string) []*object.Object {
-	closure := b.closure(dir)
-	if slices.ContainsFunc(closure, func(k *object.Kustomization) bool { return !k.Plain }) {
-		return b.kustomize(dir, closure, nil)
-	}
 	var all []*object.Object
-	for _, k := range closure {
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		k := b.manifests.kustomizations[dir]
+		switch {
+		case k == nil || seen[dir]:
+			return
+		case !k.Plain:
+			all = append(all, b.folder(dir)...)
+			return
+		}
+		seen[dir] = true
 		for _, entry := range k.Resources {
-			all = append(all, b.files[path.Join(path.Dir(k.File), entry)]...)
+			all = append(all, b.files[path.Join(dir, entry)]...)
+			visit(path.Join(dir, entry))
 		}
 	}
+	visit(dir)
 	return all
+}
+
+// folder has kustomize build a folder by itself, once for all environments when it can be built.
+func (b *building) folder(dir string) []*object.Object {
+	if made, known := b.folders.Load(dir); known {
+		return made.([]*object.Object)
+	}
+	before := len(b.problems)
+	made := b.kustomize(dir, b.closure(dir), nil)
+	if len(b.problems) == before {
+		b.folders.Store(dir, made)
+	}
+	return made
 }
 
 // together are the objects of a service with an environment's component on top.

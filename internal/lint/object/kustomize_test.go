@@ -47,7 +47,8 @@ func TestEnvironmentsBuild(t *testing.T) {
 		fs := filesys.MakeFsInMemory()
 		for _, file := range []string{
 			"services/catalog/deploy/kustomization.yaml", "services/catalog/deploy/workload.yaml", "services/catalog/deploy/mesh.yaml",
-			"services/catalog/deploy/migrate.yaml",
+			"services/catalog/deploy/migrate.yaml", "services/catalog/deploy/observability/kustomization.yaml",
+			"services/catalog/deploy/observability/rules.yaml", "services/catalog/deploy/observability/dashboard.json",
 			"mesh/environments/kind/service/kustomization.yaml",
 		} {
 			content, err := os.ReadFile(filepath.Join(root, file))
