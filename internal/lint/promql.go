@@ -19,7 +19,15 @@ import (
 // names exists, by what the chassis defines for the features of the service that it asks about, by the metrics of service.yaml, by what
 // other rules record, or by what Prometheus and the mesh are known to have.
 func Queries(m *spec.Model, files []plan.File) spec.Problems {
-	q := &queries{model: m, records: map[string][]query{}, resolving: map[string]bool{}, memo: map[string]labelSet{}, platform: map[string]labelSet{},
+	return proveQueries(m, files, metric.All())
+}
+
+// proveQueries is Queries with a chassis that defines these metrics.
+func proveQueries(m *spec.Model, files []plan.File, definitions []metric.Definition) spec.Problems {
+	if len(m.Services) == 0 {
+		return nil // there is nothing to watch, and no rule that records what the platform's dashboards show
+	}
+	q := &queries{model: m, definitions: definitions, records: map[string][]query{}, resolving: map[string]bool{}, memo: map[string]labelSet{}, platform: map[string]labelSet{},
 		services: map[string]map[string]labelSet{}}
 	var all []query
 	for _, f := range files {
@@ -81,8 +89,9 @@ func (s labelSet) with(other labelSet) labelSet {
 }
 
 type queries struct {
-	model    *spec.Model
-	problems spec.Problems
+	model       *spec.Model
+	definitions []metric.Definition
+	problems    spec.Problems
 	// platform are the labels of all series that any service can have, by name; services those that each has.
 	platform  map[string]labelSet
 	services  map[string]map[string]labelSet
@@ -94,13 +103,15 @@ type queries struct {
 // vocabulary gathers the series that there are. Those of the platform are all that the chassis can keep: its dashboards are ready for services
 // that use what none uses yet.
 func (q *queries) vocabulary() {
-	for _, d := range metric.All() {
+	for _, d := range q.definitions {
 		defined(q.platform, d, true)
 	}
 	for _, s := range q.model.Services {
 		own := map[string]labelSet{}
-		for _, d := range metric.Of(s.Features()...) {
-			defined(own, d, len(s.Database.Shards) > 0)
+		for _, d := range q.definitions {
+			if s.Has(d.Feature) {
+				defined(own, d, len(s.Database.Shards) > 0)
+			}
 		}
 		for _, m := range s.Metrics {
 			series(own, m.Name, m.Type, m.Labels)

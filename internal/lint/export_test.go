@@ -1,0 +1,4 @@
+package lint
+
+// ProveQueries is Queries with another chassis.
+var ProveQueries = proveQueries
