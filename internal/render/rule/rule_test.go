@@ -106,6 +106,38 @@ func TestEveryAlertHasARunbookAndBothTests(t *testing.T) {
 	}
 }
 
+// TestAlertmanagerNamesAlertsThatThereAre reads which alerts silence which others: one that does not exist silences nothing, and nobody notices.
+func TestAlertmanagerNamesAlertsThatThereAre(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "observability/alertmanager/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Inhibit []struct {
+			Source []string `yaml:"source_matchers"`
+			Target []string `yaml:"target_matchers"`
+			Equal  []string
+		} `yaml:"inhibit_rules"`
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	if len(config.Inhibit) == 0 {
+		t.Error("no alert silences another")
+	}
+	for _, r := range config.Inhibit {
+		if slices.Contains(r.Equal, "alertname") {
+			t.Errorf("%v: alerts of one name have one severity, and cannot silence each other", r)
+		}
+		for _, m := range slices.Concat(r.Source, r.Target) {
+			name, is := strings.CutPrefix(strings.Replace(m, "!=", "=", 1), "alertname=")
+			if is && !slices.Contains(rule.Alerts(), strings.Trim(name, `"`)) {
+				t.Errorf("%s: there is no such alert", m)
+			}
+		}
+	}
+}
+
 func TestTimePassesFaster(t *testing.T) {
 	s := shop(t).Service("payments")
 	slow, fast := read(t, rule.Of(s, rule.Options{}).YAML()), read(t, rule.Of(s, rule.Options{Scale: 60}).YAML())
