@@ -191,7 +191,8 @@ func TestThresholdsFollowTheObjectives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"value": 0.25`, `"value": 0.005`, `histogram_quantile(0.95`, `p95 latency`, `[30d]`, `le=\"0.25\"`} {
+	for _, want := range []string{`"value": 0.25`, `"value": 0.005`, `histogram_quantile(0.95`, `p95 latency`, `Availability over 30d`, `Answered within 250ms`,
+		`errors:ratio_rate6h{service=\"plain\"}) / 0.005"`, `slow:ratio_rate6h{service=\"plain\"}) / 0.05"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is nowhere", want)
 		}
