@@ -121,19 +121,24 @@ func (a *author) parameter(p *openapi3.Parameter) string {
 // longest is the longest parameter: beyond some 10 KiB of line and headers, net/http refuses a request before the service sees it.
 const longest = 1000
 
-// plain is a JSON value as it stands in a parameter: a text without its quotes, a list with commas.
+// plain is a JSON value as it stands in a parameter: a text without its quotes, a list with commas. A list in a list stays JSON, however
+// deep it goes.
 func plain(value []byte) string {
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) != nil || len(list) > 200 {
+		return unquoted(value)
+	}
+	parts := make([]string, len(list))
+	for i, part := range list {
+		parts[i] = unquoted(part)
+	}
+	return strings.Join(parts, ",")
+}
+
+func unquoted(value []byte) string {
 	var text string
 	if json.Unmarshal(value, &text) == nil {
 		return text
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil && len(list) <= 200 {
-		parts := make([]string, len(list))
-		for i, part := range list {
-			parts[i] = plain(part)
-		}
-		return strings.Join(parts, ",")
 	}
 	return strings.Trim(string(value), `"`)
 }

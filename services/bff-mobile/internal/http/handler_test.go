@@ -25,18 +25,22 @@ import (
 	usersapi "github.com/trellis-mesh/trellis/services/users/api"
 )
 
-// ada answers for users, and ordered for orders, with three orders.
+// ada answers for users, and ordered for orders, with three orders; generous gives more of them than are asked for.
 func ada(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, `{"id": "`+strings.TrimPrefix(r.URL.Path, "/v1/users/")+`", "name": "Ada", "email": "ada@example.com", "avatar": "https://img.example/ada", "region": "EU", "createdAt": "2026-01-02T03:04:05Z"}`)
 }
 
-func ordered(w http.ResponseWriter, r *http.Request) {
+func ordered(w http.ResponseWriter, r *http.Request) { list(w, r, 3) }
+
+func generous(w http.ResponseWriter, r *http.Request) { list(w, r, app.Latest+1) }
+
+func list(w http.ResponseWriter, r *http.Request, n int) {
 	if r.URL.Query().Get("limit") != "5" || r.URL.Query().Get("customerId") == "" {
 		answer(w, http.StatusTeapot, `{}`)
 		return
 	}
 	var items []string
-	for i := range 3 {
+	for i := range n {
 		items = append(items, fmt.Sprintf(`{"id": "o%d", "customer": {"id": "ada", "name": "Ada"}, "status": "completed", "fulfilment": "choreography",
 			"items": [{"productId": "tea", "name": "Tea", "quantity": 1, "unitPrice": {"amount": "1.50", "currency": "EUR"}, "subtotal": {"amount": "1.50", "currency": "EUR"}}],
 			"total": {"amount": "1.50", "currency": "EUR"}, "createdAt": "2026-01-02T03:04:05Z"}`, i))
@@ -119,6 +123,12 @@ func TestSmallScreensGetWhatTheyShowAndNoMore(t *testing.T) {
 	want := map[string]any{"user": map[string]any{"name": "Ada", "avatar": "https://img.example/ada"}, "orders": []any{order("o0"), order("o1"), order("o2")}}
 	if diff := cmp.Diff(want, got); diff != "" || status != http.StatusOK {
 		t.Error(status, diff)
+	}
+}
+
+func TestNoMoreOrdersAreShownThanThereIsRoomFor(t *testing.T) {
+	if _, got := get(t, serve(t, ada, generous), "/v1/dashboard?userId=ada"); len(got["orders"].([]any)) != app.Latest {
+		t.Errorf("%d orders, want %d", len(got["orders"].([]any)), app.Latest)
 	}
 }
 

@@ -46,8 +46,9 @@ func (s *Shop) Orders(ctx context.Context, customerID string, limit int) ([]app.
 	if answer.JSON200 == nil {
 		return nil, compose.Refused("orders", answer.StatusCode(), answer.Body)
 	}
-	all := make([]app.Order, len(answer.JSON200.Items))
-	for i, order := range answer.JSON200.Items {
+	listed := answer.JSON200.Items[:min(limit, len(answer.JSON200.Items))] // and no more, however many there are
+	all := make([]app.Order, len(listed))
+	for i, order := range listed {
 		total, err := money.New(order.Total.Amount, order.Total.Currency)
 		if err != nil {
 			return nil, problem.BadGateway("dependency_failed", "The service orders gave no usable amount.").WithCause(fmt.Errorf("read an amount of orders: %w", err))
