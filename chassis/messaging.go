@@ -117,10 +117,14 @@ func (s *Service) buildConsumer() error {
 }
 
 func kafkaConsumer(s *Service) (runner, error) {
-	return event.NewConsumer(event.ConsumerOptions{
+	return event.NewConsumer(s.consumerOptions())
+}
+
+func (s *Service) consumerOptions() event.ConsumerOptions {
+	return event.ConsumerOptions{
 		Connection: s.kafka(), Observe: s.observe(), Group: s.spec.Name, Handlers: s.handlers,
-		Drain: s.timeToStop() * 2 / 5,
-	})
+		Drain: s.timeToStop() * 2 / 5, Away: database.Away,
+	}
 }
 
 func (s *Service) kafka() event.Connection {

@@ -2,6 +2,9 @@ package chassis
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +81,17 @@ func expect(t *testing.T, got <-chan string, want string) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatalf("%q was not consumed", want)
+	}
+}
+
+func TestAnEventWaitsForTheDatabase(t *testing.T) {
+	s, stop := serving(t, Spec{Name: "shop"}, func(context.Context, *Service) error { return nil }, Options{Environ: environment()})
+	away := s.consumerOptions().Away
+	if away == nil || !away(fmt.Errorf("begin transaction: %w", driver.ErrBadConn)) || away(errors.New("no such order")) {
+		t.Error("the consumer does not tell a database that is away from an event that cannot be handled")
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -161,7 +161,7 @@ func ping(ctx context.Context, pool *sql.DB, limit time.Duration) error {
 	defer cancel()
 	for {
 		err := pool.PingContext(ctx)
-		if err == nil || answered(err) {
+		if err == nil || !Away(err) {
 			return err
 		}
 		select {

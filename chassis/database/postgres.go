@@ -2,11 +2,9 @@ package database
 
 import (
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -31,10 +29,4 @@ func dialectOf(kind string) schema.Dialect {
 		return pgdialect.New()
 	}
 	return sqlitedialect.New()
-}
-
-// answered reports whether err is the server's own word, except that it is starting up, shutting down or full.
-func answered(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code[:2] != "57" && pg.Code[:2] != "53"
 }

@@ -23,7 +23,8 @@ type Consumer struct {
 	tracer     trace.Tracer
 	metrics    consumerMetrics
 	grumble    throttle
-	working    atomic.Bool // a generation is consumed, so there may be an event in hand
+	working    atomic.Bool  // a generation is consumed, so there may be an event in hand
+	stopped    atomic.Int64 // the events that wait for what is away
 	watchEvery time.Duration
 }
 

@@ -31,7 +31,8 @@ import (
 type Event = cloudevents.Event
 
 // Handler handles one event. An event may come again - after a crash, or when partitions move - so a handler's effect must
-// bear that: see outbox.Inbox. An error is retried unless it is Permanent; a panic counts as an error.
+// bear that: see outbox.Inbox. An error is retried unless it is Permanent; a panic counts as an error. While
+// ConsumerOptions.Away says so, it is retried without end.
 type Handler func(ctx context.Context, e Event) error
 
 // Publisher publishes events. It returns nil only when every event is safe, and keeps the order of the events of a key:

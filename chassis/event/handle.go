@@ -66,9 +66,12 @@ func (c *Consumer) startSpan(ctx context.Context, typ string, e Event, m kafka.M
 	))
 }
 
-// attempt calls the handler until it succeeds, fails for good, or has used up its attempts.
+// attempt calls the handler until it succeeds, fails for good, or has used up its attempts. While what it stands on is away, an attempt
+// says nothing about the event and does not count.
 func (c *Consumer) attempt(open, ctx context.Context, e Event, handler Handler) (attempts int, err error) {
-	for attempts = 1; ; attempts++ {
+	var outage outage
+	defer c.over(ctx, &outage)
+	for attempts = 1; ; {
 		err = c.call(ctx, e, handler)
 		if err == nil {
 			return attempts, nil
@@ -76,18 +79,51 @@ func (c *Consumer) attempt(open, ctx context.Context, e Event, handler Handler) 
 		if ctx.Err() != nil { // Drain is over: the handler failed since it was stopped
 			return attempts, errInterrupted
 		}
-		if IsPermanent(err) || attempts >= c.opt.Attempts {
+		away := !IsPermanent(err) && c.opt.Away(err)
+		if !away && (IsPermanent(err) || attempts >= c.opt.Attempts) {
 			return attempts, err
 		}
-		pause := c.backoff(attempts)
-		c.opt.Log.WarnContext(ctx, "an event is tried again", "type", e.Type(), "id", e.ID(), "attempt", attempts, "in", pause.String(), "error", err)
 		c.metrics.retries.WithLabelValues(e.Type()).Inc()
-		trace.SpanFromContext(ctx).AddEvent("retry", trace.WithAttributes(
-			attribute.Int("attempt", attempts), attribute.String("error", err.Error())))
+		pause := c.backoff(attempts)
+		if away {
+			pause = c.during(ctx, &outage, e, err)
+		} else {
+			c.over(ctx, &outage)
+			c.opt.Log.WarnContext(ctx, "an event is tried again", "type", e.Type(), "id", e.ID(), "attempt", attempts, "in", pause.String(), "error", err)
+			note(ctx, "retry", attempts, err)
+			attempts++
+		}
 		if !wait(open, pause) {
 			return attempts, errInterrupted
 		}
 	}
+}
+
+func note(ctx context.Context, what string, attempt int, err error) {
+	trace.SpanFromContext(ctx).AddEvent(what, trace.WithAttributes(
+		attribute.Int("attempt", attempt), attribute.String("error", err.Error())))
+}
+
+// outage is how often an event was tried in vain since what its handler stands on went away.
+type outage int
+
+// during gives the pause before the next try. Only the first event that an outage stops tells the log of it.
+func (c *Consumer) during(ctx context.Context, o *outage, e Event, err error) time.Duration {
+	if *o++; *o == 1 {
+		note(ctx, "away", 1, err)
+		if c.stopped.Add(1) == 1 {
+			c.opt.Log.WarnContext(ctx, "events wait: what their handlers stand on is away", "type", e.Type(), "id", e.ID(), "error", err)
+		}
+	}
+	return c.backoff(int(*o))
+}
+
+// over ends the event's part in an outage, if it has any; the last one tells the log.
+func (c *Consumer) over(ctx context.Context, o *outage) {
+	if *o > 0 && c.stopped.Add(-1) == 0 {
+		c.opt.Log.InfoContext(ctx, "no event waits any longer for what its handler stands on")
+	}
+	*o = 0
 }
 
 // backoff is the wait after the attempt of that number: Backoff, doubled each time, at most MaxBackoff.

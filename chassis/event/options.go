@@ -118,6 +118,9 @@ type ConsumerOptions struct {
 	MaxBackoff time.Duration      // the longest wait; default 30s
 	Timeout    time.Duration      // of one attempt; default 30s
 	Drain      time.Duration      // how long a stop or a rebalance lets the event in hand go on; default 20s
+	// Away tells the errors that say nothing about the event, since what handlers stand on is away: database.Away. Such an attempt
+	// does not count, and is made again until it is back. Default: there are none.
+	Away func(error) bool
 }
 
 func (o ConsumerOptions) withDefaults() ConsumerOptions {
@@ -129,6 +132,9 @@ func (o ConsumerOptions) withDefaults() ConsumerOptions {
 	defaultTo(&o.MaxBackoff, 30*time.Second)
 	defaultTo(&o.Timeout, 30*time.Second)
 	defaultTo(&o.Drain, 20*time.Second)
+	if o.Away == nil {
+		o.Away = func(error) bool { return false }
+	}
 	return o
 }
 

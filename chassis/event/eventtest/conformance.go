@@ -21,6 +21,8 @@ func Conformance(t *testing.T, brokers []string) {
 		{"a permanent error makes a dead letter at once", permanentIsDead},
 		{"a panic is an error", panicIsError},
 		{"a handler that hangs is cut off", hangIsCutOff},
+		{"a database that is away makes no dead letters", databaseAway},
+		{"a stop does not wait for a database that is away", stopWhileAway},
 		{"hostile records become dead letters", hostileRecords},
 		{"a dead letter too large to keep is truncated", truncatedDeadLetter},
 		{"dead letters are redriven to their group alone", redrive},
