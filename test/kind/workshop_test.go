@@ -90,7 +90,9 @@ func (w *workshop) command(ctx context.Context, args ...string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, path, args...)
+	// Whoever releases has a machine of their own, in earnest. On the cluster's, they step back: an answer that comes late because of them
+	// would say nothing of the change.
+	cmd := exec.CommandContext(ctx, "nice", append([]string{"-n", "19", path}, args...)...)
 	cmd.Dir = w.dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
