@@ -340,4 +340,14 @@ var all = []mutant{
 		[]edit{{"services/payments/internal/store/store.go", "changed.Origin = row.Origin", "changed.Origin = telemetry.OriginOf(ctx)"}},
 		[]tests{{"services/payments/internal/store", "TestSQLiteConforms/a claim tells"}},
 	},
+	{
+		"observability", "a query for what nobody keeps is taken for one without data",
+		[]edit{{"internal/lint/promql.go", "if report != nil {\n\t\t\tq.unknownMetric", "if report != nil && service != \"\" {\n\t\t\tq.unknownMetric"}},
+		[]tests{{"internal/lint", "TestARenamedMetricNamesWhatItBreaks"}},
+	},
+	{
+		"observability", "an alert goes on when all is well again",
+		[]edit{{"internal/render/rule/alert.go", "f.series(o.ratio(b.short), \"\"), limit))", "f.series(o.ratio(b.long), \"\"), limit))"}},
+		[]tests{{"internal/render/rule", "TestAnObjectiveIsWatchedOverTwoWindows"}},
+	},
 }

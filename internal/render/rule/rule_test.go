@@ -3,6 +3,7 @@ package rule_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,31 @@ func TestEveryAlertHasARunbookAndBothTests(t *testing.T) {
 		if page.Name() != "README.md" && !slices.ContainsFunc(rule.Alerts(), func(a string) bool { return rule.Runbook(a) == page.Name() }) {
 			t.Errorf("docs/runbooks/%s is of no alert", page.Name())
 		}
+	}
+}
+
+func TestAnObjectiveIsWatchedOverTwoWindows(t *testing.T) {
+	want := map[string][]string{"FastBurn": {"1h", "5m", "6h", "30m"}, "SlowBurn": {"1d", "2h", "3d", "6h"}}
+	asked := regexp.MustCompile(`:ratio_rate(\w+)\{`)
+	found := 0
+	for _, g := range read(t, rule.Of(shop(t).Service("payments"), rule.Options{}).YAML()).Groups {
+		for _, r := range g.Rules {
+			speed := strings.TrimPrefix(strings.TrimPrefix(r.Alert, "Availability"), "Latency")
+			if want[speed] == nil {
+				continue
+			}
+			found++
+			var windows []string
+			for _, match := range asked.FindAllStringSubmatch(r.Expr, -1) {
+				windows = append(windows, match[1])
+			}
+			if !slices.Equal(windows, want[speed]) {
+				t.Errorf("%s looks at %v, want %v", r.Alert, windows, want[speed])
+			}
+		}
+	}
+	if found != 4 {
+		t.Errorf("%d alerts on objectives, want 4", found)
 	}
 }
 
