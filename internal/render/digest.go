@@ -11,7 +11,7 @@ import (
 
 // engine is the version of how this package and oapi-codegen turn templates and declarations into files. It must change
 // whenever they give other content for the same inputs; TestEngineChangesWithItsOutput sees to that.
-const engine = 5
+const engine = 6
 
 // digest identifies all declarations that the service's files follow from.
 func (d *service) digest() (string, error) {

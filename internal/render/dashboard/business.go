@@ -16,8 +16,9 @@ func (b *serviceBoard) uses() {
 				[]query{{quantile("0.99", sagaDuration, b.self, "saga", "outcome"), "{{saga}} {{outcome}}"}}))
 	}
 	if b.service.Has(metric.TwoPhase) {
-		panels = append(panels, graph("Transactions in doubt", "Transactions that are held prepared for too long: their rows stay locked.", count,
-			[]query{{"max by (participant) (" + twoPhaseDoubt + "{" + b.self + "})", "{{participant}}"}}, above("red", 1)))
+		panels = append(panels, graph("Transactions", "Those that are not finished, of a coordinator, by state; those held prepared for too long, of a participant: their rows stay locked.", count,
+			[]query{{"max by (coordinator, state) (" + twoPhaseOpen + "{" + b.self + "}) or max by (participant) (" + twoPhaseDoubt + "{" + b.self + "})",
+				"{{coordinator}}{{participant}} {{state}}"}}))
 	}
 	if b.service.Has(metric.EventStore) {
 		panels = append(panels, graph("Projections behind", "Age of the oldest event that a read model has not handled.", seconds,

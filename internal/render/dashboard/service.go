@@ -202,9 +202,9 @@ func (b *serviceBoard) cache() {
 	b.graphs(
 		graph("Commands", "Commands to Redis a second, by status: ok, miss or error.", perSecond,
 			[]query{{sum(rate(cacheDuration+"_count", b.self), "status"), "{{status}}"}}, stacked),
-		graph("Hits", "Share of the gets that found something.", share,
-			[]query{{ratio(sum(rate(cacheDuration+"_count", match(b.self, is("command", "get"), is("status", "ok")))),
-				sum(rate(cacheDuration+"_count", match(b.self, is("command", "get"))))), "hits"}}, upToAll),
+		graph("Failed commands", "Share of a command's uses that ended in an error: Redis was away, or too slow.", share,
+			[]query{{ratio(sum(rate(cacheDuration+"_count", match(b.self, is("status", "error"))), "command"), sum(rate(cacheDuration+"_count", b.self), "command")),
+				"{{command}}"}}, above("red", 0.01)),
 		graph("p99 latency of commands", "The time that 99 % of a command's uses take.", seconds,
 			[]query{{quantile("0.99", cacheDuration, b.self, "command"), "{{command}}"}}, exemplars),
 	)
