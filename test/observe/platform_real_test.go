@@ -36,7 +36,6 @@ type watched struct {
 
 	ports                                  watch.Ports
 	prometheus, alertmanager, jaeger, loki server
-	pages                                  *pager
 }
 
 // lines are what the services have written.
@@ -72,7 +71,6 @@ func start(t *testing.T) *watched {
 	w := &watched{model: model, flags: filepath.Join(t.TempDir(), "flags.yaml"), hidden: newSecrets("not a secret: play")}
 	w.logs = &lines{hidden: w.hidden}
 	w.fulfil(t, nil)
-	w.pages = newPager(t)
 	w.startCollectors(t)
 	w.sent = newWire(t, w.ports.OTLP, w.hidden)
 	w.Platform, err = local.Start(t.Context(), local.Options{
@@ -91,7 +89,7 @@ func start(t *testing.T) *watched {
 			t.Error(err)
 		}
 	})
-	w.prometheus = w.startPrometheus(t, func(server, map[string]any) {})
+	w.prometheus = w.startPrometheus(t)
 	if w.shop, err = market.Of(t.Context(), w.Platform); err != nil {
 		t.Fatal(err)
 	}

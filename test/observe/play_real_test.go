@@ -196,6 +196,18 @@ func (w *watched) mishaps(t *testing.T, p *party) {
 	}
 }
 
+// refund charges for something, and gives the money back.
+func (w *watched) refund(t *testing.T, person market.Person) {
+	t.Helper()
+	charge := w.Service("payments").URL + "/v1/payments/" + uuid.NewString()
+	body := fmt.Sprintf(`{"customerId":%q,"method":%q,"amount":%s}`, person.ID, w.card(t, person, market.GoodCard), euros("5.00"))
+	for _, step := range []struct{ address, body string }{{charge, body}, {charge + "/refund", ""}} {
+		if status, answer, err := w.call(t.Context(), http.MethodPut, step.address, nil, step.body); err != nil || status != http.StatusOK {
+			t.Fatalf("PUT %s: %d %s %v", step.address, status, answer, err)
+		}
+	}
+}
+
 // card registers a card, and gives the payment method that it is.
 func (w *watched) card(t *testing.T, person market.Person, number string) string {
 	t.Helper()

@@ -3,6 +3,9 @@
 package observe
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,14 +65,13 @@ func (w *watched) startCollectors(t *testing.T) {
 	w.ports = watch.Ports{Prometheus: free[0], Alertmanager: free[1], Jaeger: free[2], Loki: free[3], OTLP: free[4], Inner: [6]int(free[5:])}
 	all := w.servers(t, nil)
 	w.loki, w.jaeger, w.alertmanager = all["loki"], all["jaeger"], all["alertmanager"]
-	amend(t, w.alertmanager.config(), w.pages.receive)
 	for _, s := range []server{w.loki, w.jaeger, w.alertmanager} {
 		s.run(t)
 	}
 }
 
-// startPrometheus starts a Prometheus that looks once in a second, after prepare has changed what it likes.
-func (w *watched) startPrometheus(t *testing.T, prepare func(server, map[string]any)) server {
+// startPrometheus starts a Prometheus that looks once in a second, also at the budgets, which change in months.
+func (w *watched) startPrometheus(t *testing.T) server {
 	t.Helper()
 	services := map[string]string{}
 	for _, s := range w.model.Services {
@@ -79,7 +81,17 @@ func (w *watched) startPrometheus(t *testing.T, prepare func(server, map[string]
 	amend(t, s.config(), func(config map[string]any) {
 		global := config["global"].(map[string]any)
 		global["scrape_interval"], global["scrape_timeout"], global["evaluation_interval"] = "1s", "1s", "1s"
-		prepare(s, config)
+		files := config["rule_files"].([]any)
+		for i := range files {
+			text, err := os.ReadFile(files[i].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[i] = filepath.Join(s.dir, fmt.Sprintf("rules-%d.yaml", i))
+			if err := os.WriteFile(files[i].(string), bytes.ReplaceAll(text, []byte("interval: 1m\n"), []byte("interval: 1s\n")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	})
 	s.run(t)
 	return s
