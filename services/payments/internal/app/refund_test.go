@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	legacyapi "github.com/trellis-mesh/trellis/services/legacy/api"
 	"github.com/trellis-mesh/trellis/services/payments/internal/domain"
 )
 
@@ -178,6 +181,50 @@ func TestTransactionThatIsCommitted(t *testing.T) {
 		if p, err := s.Refund(t.Context(), "o"); err != nil || !p.GivenBack() {
 			t.Errorf("refunded %+v, %v", p, err)
 		}
+	}
+}
+
+// TestACommittedChargeThatIsRefusedIsAskedForMoreAndMoreSeldom lets time pass in steps and takes down those at which the gateway is asked.
+func TestACommittedChargeThatIsRefusedIsAskedForMoreAndMoreSeldom(t *testing.T) {
+	for name, status := range map[string]int{"refused": http.StatusBadRequest, "failed": http.StatusInternalServerError} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			if yes, reason, err := s.Prepare(t.Context(), "x", order(t, "o", s.card(t, pays), "12.50")); !yes || err != nil {
+				t.Fatalf("voted %v %q, %v", yes, reason, err)
+			}
+			legacy := s.wire.handler
+			s.wire.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost {
+					legacy.ServeHTTP(w, r)
+					return
+				}
+				w.Header().Set("Content-Type", "application/json") // the gateway breaks its promise
+				w.WriteHeader(status)
+				_ = json.NewEncoder(w).Encode(legacyapi.GatewayAnswer{StatusCode: status, TransactionID: "t", ResponseMessage: "no"})
+			})
+			if err := s.Commit(t.Context(), "x"); err != nil {
+				t.Fatal(err)
+			}
+			const step = 500 * time.Millisecond
+			var pauses []time.Duration
+			for pause := step; len(pauses) < 9 && pause <= time.Minute; pause += step {
+				s.clock.Add(step.Microseconds())
+				n, err := s.Work(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n > 0 {
+					pauses, pause = append(pauses, pause), 0
+				}
+			}
+			want := []time.Duration{step, step, 2 * step, 4 * step, 8 * step, 16 * step, 32 * step, 30 * time.Second, 30 * time.Second}
+			if !slices.Equal(pauses, want) {
+				t.Errorf("asked after %v, want %v", pauses, want)
+			}
+			if p := s.get(t, "o"); p.Status != domain.Pending || p.Tries != len(want)+1 {
+				t.Errorf("the payment is %s after %d tries", p.Status, p.Tries)
+			}
+		})
 	}
 }
 

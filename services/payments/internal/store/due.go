@@ -22,7 +22,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (orders []str
 }
 
 // Claim makes a due payment the caller's to ask the gateway about until the given time. asked counts the claims, this one
-// included, since the payment changed; 0 is for one that is not due, or somebody else's by now. The origin is the request that wants the
+// included, since the payment's status changed; 0 is for one that is not due, or somebody else's by now. The origin is the request that wants the
 // payment.
 func (s *Store) Claim(ctx context.Context, orderID string, now, until time.Time) (p domain.Payment, origin telemetry.Origin, asked int, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

@@ -85,7 +85,7 @@ func (s *Store) Update(ctx context.Context, orderID string, due time.Time, fn Ch
 		}
 		changed := rowOf(p)
 		changed.Origin = row.Origin
-		if changed.Asked = row.Asked; p.Status != before.Status || p.Reference != before.Reference {
+		if changed.Asked = row.Asked; p.Status != before.Status { // under a new reference the same is asked, after a longer pause
 			changed.Asked = 0 // something else is asked from now on
 		}
 		if changed.DueAt = row.DueAt; !p.Open() {
