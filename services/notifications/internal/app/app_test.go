@@ -220,6 +220,48 @@ func TestPausesGrowAndExpiryEndsThem(t *testing.T) {
 	}
 }
 
+func TestAnOldMessageHasItsAttemptsToo(t *testing.T) {
+	s := newShop(t)
+	s.registers(t)
+	s.pass(48 * time.Hour) // there was no mail server, or no service
+	tries := 0
+	s.server.Refuse(func(stage smtptest.Stage) error {
+		if stage == smtptest.Receiver {
+			tries++
+			return smtptest.Answer(451, "later")
+		}
+		return nil
+	})
+	for range fewest - 1 {
+		s.work(t)
+		s.wants(t, "welcome", domain.Waiting, "451")
+		s.pass(10 * time.Minute)
+	}
+	s.work(t)
+	s.wants(t, "welcome", domain.Failed, "451")
+	if tries != fewest {
+		t.Errorf("%d tries, want %d", tries, fewest)
+	}
+}
+
+func TestAMessageThatIsRevivedHasItsAttemptsToo(t *testing.T) {
+	s := newShop(t)
+	s.tells(t, "early")
+	for range 24 * 12 {
+		s.work(t)
+		s.pass(5 * time.Minute)
+	}
+	s.wants(t, "early", domain.Failed, domain.NoAddress)
+	s.server.Stop()
+	s.registers(t)
+	s.work(t)
+	s.wants(t, "early", domain.Waiting, "connection refused")
+	s.server.Start()
+	s.pass(time.Minute)
+	s.work(t)
+	s.wants(t, "early", domain.Sent, "")
+}
+
 func TestARefusalFailsAtOnceAndAlone(t *testing.T) {
 	s := newShop(t)
 	s.registers(t)

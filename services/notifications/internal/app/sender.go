@@ -23,6 +23,8 @@ const (
 	keeping = 5 * time.Second  // how long noting an outcome may take, even when the service stops
 	// lease is how long a sender is left alone with a message. It is longer than any talk with the server.
 	lease = time.Minute
+	// fewest attempts are made of every message, however old it is: it may have waited for a mail server, or for the service.
+	fewest = 10
 )
 
 // Run sends messages until ctx ends. Several replicas may run it: a message is one's at a time.
@@ -125,7 +127,7 @@ func (n *Notifications) deliver(ctx context.Context, claimed store.Claimed) erro
 		return nil
 	}
 	span.SetStatus(codes.Error, failure.reason)
-	if !failure.permanent && n.now().Sub(m.CreatedAt) < failure.limit {
+	if !failure.permanent && (n.now().Sub(m.CreatedAt) < failure.limit || m.Attempts < fewest) {
 		next := pause(m.Attempts)
 		n.opt.Log.WarnContext(ctx, "a message is not sent yet", "id", m.ID, "kind", m.Kind, "attempt", m.Attempts, "reason", failure.reason,
 			"next", next.String())
@@ -139,7 +141,7 @@ func (n *Notifications) deliver(ctx context.Context, claimed store.Claimed) erro
 	return nil
 }
 
-// failure is why a message was not sent, and how long, from its making on, it is tried again.
+// failure is why a message was not sent, and how long, from its making on, it is tried again, unless that were fewer than fewest attempts.
 type failure struct {
 	reason    string
 	permanent bool

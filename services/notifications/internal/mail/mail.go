@@ -122,7 +122,7 @@ func translate(err error) *Error {
 		what := sending.Reason.String()
 		if code := sending.ErrorCode(); code > 0 {
 			what = strings.TrimSpace(fmt.Sprintf("%s: the server says %d %s", what, code, sending.EnhancedStatusCode()))
-			return &Error{Permanent: code >= 500, reason: what}
+			return &Error{Permanent: code >= 500 && sending.Reason != mail.ErrSMTPMailFrom, reason: what} // the sender is a setting, and can be corrected
 		}
 		return &Error{Permanent: isOurs(sending.Reason), reason: what + ": no answer"}
 	}

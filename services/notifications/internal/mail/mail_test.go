@@ -82,7 +82,7 @@ func TestAFailureSaysWhetherToTryAgainAndNoAddress(t *testing.T) {
 	}{
 		"no such mailbox":       {goesWrong: say(smtptest.Receiver, 550), permanent: true, reason: "550 5.1.1"},
 		"a full mailbox":        {goesWrong: say(smtptest.Receiver, 452), reason: "452 4.1.1"},
-		"a sender not liked":    {goesWrong: say(smtptest.Sender, 553), permanent: true, reason: "553"},
+		"a sender not liked":    {goesWrong: say(smtptest.Sender, 553), reason: "553"},
 		"a server that is busy": {goesWrong: say(smtptest.Text, 451), reason: "451"},
 		"a text not liked":      {goesWrong: say(smtptest.Text, 554), permanent: true, reason: "554"},
 		"no address":            {letter: func(l *Letter) { l.To = "nobody" }, permanent: true, reason: "the address is none"},

@@ -76,8 +76,8 @@ func (s *Store) Put(ctx context.Context, m domain.Message, traceparent string) (
 	return first, err
 }
 
-// KeepCustomer keeps whom to write to. What waits for that address, or failed for want of it, is due from now on; who is about to note
-// that there is no address, is too late with that.
+// KeepCustomer keeps whom to write to. What waits for that address, or failed for want of it, is due from now on, and its attempts are
+// counted anew; who is about to note that there is no address, is too late with that.
 func (s *Store) KeepCustomer(ctx context.Context, c domain.Customer, now time.Time) error {
 	row := customerRow{ID: c.ID, Name: c.Name, Email: c.Email}
 	const sending, waiting = string(domain.Sending), string(domain.Waiting)
@@ -88,7 +88,7 @@ func (s *Store) KeepCustomer(ctx context.Context, c domain.Customer, now time.Ti
 		}
 		_, err = tx.NewUpdate().Model((*messageRow)(nil)).
 			Set("due_at = CASE WHEN status = ? THEN due_at ELSE ? END", sending, now).
-			Set("attempts = CASE WHEN status = ? THEN attempts + 1 ELSE attempts END", sending).
+			Set("attempts = CASE WHEN status = ? THEN attempts + 1 ELSE 0 END", sending).
 			Set("status = CASE WHEN status = ? THEN status ELSE ? END", sending, waiting).
 			Where("customer_id = ?", c.ID).
 			Where("status = ? OR failure = ? AND status IN (?, ?)", sending, domain.NoAddress, waiting, string(domain.Failed)).Exec(ctx)
