@@ -171,8 +171,23 @@ func (d *DeadLetters) readOnce(ctx context.Context) ([]DeadLetter, error) {
 		}
 		letters = append(letters, part...)
 	}
-	slices.SortStableFunc(letters, func(a, b DeadLetter) int { return a.Time.Compare(b.Time) })
+	oldestFirst(letters)
 	return letters, nil
+}
+
+// oldestFirst sorts the letters by time, but never one before another that stands before it in its partition: the position that advance
+// moves has all before it settled. The clocks of two that write to a partition may differ, so there a letter counts as no older than
+// those before it. It is given the letters of each partition in their order.
+func oldestFirst(letters []DeadLetter) {
+	latest := map[int]time.Time{}
+	since := map[string]time.Time{}
+	for _, letter := range letters {
+		if letter.Time.After(latest[letter.partition]) {
+			latest[letter.partition] = letter.Time
+		}
+		since[letter.ID()] = latest[letter.partition]
+	}
+	slices.SortStableFunc(letters, func(a, b DeadLetter) int { return since[a.ID()].Compare(since[b.ID()]) })
 }
 
 func (d *DeadLetters) positions(ctx context.Context, topic string, ids []int) (map[int]int64, error) {

@@ -26,6 +26,7 @@ func Conformance(t *testing.T, brokers []string) {
 		{"hostile records become dead letters", hostileRecords},
 		{"a dead letter too large to keep is truncated", truncatedDeadLetter},
 		{"dead letters are redriven to their group alone", redrive},
+		{"a letter whose clock was behind is not lost", invertedLetters},
 		{"a stop finishes the event in hand and commits it", stopFinishes},
 		{"an event whose retry was cut short comes again", stopDuringBackoff},
 		{"a stop is not held up by a handler that hangs", stopIsBounded},
