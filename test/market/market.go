@@ -85,7 +85,7 @@ func (s *Shop) From(person int) http.RoundTripper {
 	if !ok || !s.Whole {
 		return s.HTTP.Transport
 	}
-	own := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 77, byte(person>>8), byte(person))}} //nolint:gosec // two bytes of a number
+	own := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 77, byte(person>>8), byte(person))}}
 	transport = transport.Clone()
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := own.DialContext(ctx, network, address)

@@ -112,7 +112,7 @@ func (w *watched) errorLinesLeadToTraces(t *testing.T, until time.Time) {
 	}
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "  service\terror lines in a trace\ttrace not in Jaeger\tline not in Loki")
+	fmt.Fprintln(table, "  service\tlines of errors\twithout a trace in Jaeger\twithout a line in Loki")
 	for _, service := range slices.Sorted(maps.Keys(of)) {
 		c := of[service]
 		fmt.Fprintf(table, "  %s\t%d\t%d\t%d\n", service, c.lines, c.noTrace, c.noLine)
