@@ -76,9 +76,18 @@ func All(ctx context.Context, parts ...Part) ([]string, error) {
 	case ctx.Err() != nil: // nobody waits for what is there
 		return nil, ctx.Err()
 	case len(missing) == len(parts):
-		return nil, problem.Unavailable("parts_unavailable", "Nothing of the answer can be had at the moment. Try again later.").WithCause(errors.Join(g.errs...))
+		return nil, problem.Unavailable("parts_unavailable", "Nothing of the answer can be had at the moment. Try again later.").
+			WithCause(errors.Join(g.errs...)).WithRetryAfter(latest(g.errs))
 	}
 	return missing, nil
+}
+
+// latest is when, by the word of all who gave one, every part may be had.
+func latest(errs []error) (after time.Duration) {
+	for _, err := range errs {
+		after = max(after, problem.From(err).RetryAfter)
+	}
+	return after
 }
 
 // group is what the parts of one answer share.

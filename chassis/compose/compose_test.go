@@ -126,9 +126,12 @@ func TestFirstReasonIsTold(t *testing.T) {
 
 func TestNothingAtAllIsUnavailable(t *testing.T) {
 	boom := errors.New("boom")
-	_, err := All(t.Context(), after("a", 0, boom), after("b", 0, problem.BadGateway("", "")))
+	busy := func(again time.Duration) error { return problem.Unavailable("busy", "").WithRetryAfter(again) }
+	_, err := All(t.Context(), after("a", 0, boom), after("b", 0, problem.BadGateway("", "")), after("c", 0, busy(7*time.Second)), after("d", 0, busy(time.Second)))
 	if p := problem.From(err); p == nil || p.Status != http.StatusServiceUnavailable || p.Code != "parts_unavailable" || !errors.Is(err, boom) {
 		t.Error(err)
+	} else if p.RetryAfter != 7*time.Second {
+		t.Errorf("to be tried again after %s, want the longest of the parts", p.RetryAfter)
 	}
 }
 

@@ -143,17 +143,21 @@ func transient(resp *http.Response, err error) bool {
 	return false
 }
 
-// retryAfter reads Retry-After, given in seconds or as a date (RFC 9110, 10.2.3).
 func retryAfter(resp *http.Response) time.Duration {
 	if resp == nil {
 		return 0
 	}
-	value := resp.Header.Get("Retry-After")
+	return RetryAfter(resp.Header)
+}
+
+// RetryAfter reads Retry-After, given in seconds or as a date (RFC 9110, 10.2.3); 0 is for none, and for a date that is past.
+func RetryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return time.Until(at)
+		return max(time.Until(at), 0)
 	}
 	return 0
 }

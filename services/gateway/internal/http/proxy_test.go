@@ -267,6 +267,24 @@ func TestLocationIsThatOfTheGateway(t *testing.T) {
 	}
 }
 
+// comesAgain is a refusal with a word about when it is over.
+func comesAgain(status int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "70")
+		says(status, "text/plain", "local_rate_limited")(w, nil)
+	}
+}
+
+func TestWhenToTryAgainIsPassedOn(t *testing.T) {
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		g := newGateway(t)
+		g.callees["users"].answers(comesAgain(status))
+		if got := g.send(t, "GET", "/api/users/ada", ""); got.status != 503 || got.header.Get("Retry-After") != "70" {
+			t.Errorf("%d: %d, Retry-After %q", status, got.status, got.header.Get("Retry-After"))
+		}
+	}
+}
+
 // What a callee itself refuses is for the client; what a proxy on the way says is not.
 func TestOnlyProblemsOfServicesAreShown(t *testing.T) {
 	const envoy = "upstream connect error or disconnect/reset before headers. remote address:10.0.0.7:8080"

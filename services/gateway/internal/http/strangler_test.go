@@ -314,6 +314,12 @@ func TestAMonolithThatFailsIsAProblem(t *testing.T) {
 			}
 		}
 	}
+	g.callees["legacy"].answers(comesAgain(503))
+	for _, path := range paths {
+		if got := g.send(t, "GET", path, ""); got.status != 503 || got.header.Get("Retry-After") != "70" {
+			t.Errorf("%s: %d, Retry-After %q", path, got.status, got.header.Get("Retry-After"))
+		}
+	}
 	for _, price := range []string{`-1`, `1, "currency_code": "euro"`} {
 		g.callees["legacy"].answers(says(200, plain, `{"product_id":"p","product_code":"c","title":"t","currency_code":"EUR","price_cents":`+price+`}`))
 		if got := g.send(t, "GET", "/api/products/p", ""); got.status != 502 {

@@ -50,11 +50,11 @@ func usable(resp *http.Response, service, path string) (*Answer, error) {
 	defer func() { _ = resp.Body.Close() }()
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if a.Status < http.StatusBadRequest || kind != problem.ContentType {
-		return nil, Unusable(service, a.Status, fmt.Errorf("%s answered %d, of type %q", service, a.Status, kind))
+		return nil, Unusable(service, a.Status, resp.Header, fmt.Errorf("%s answered %d, of type %q", service, a.Status, kind))
 	}
 	body, err := withInstance(resp.Body, path)
 	if err != nil {
-		return nil, Unusable(service, 0, fmt.Errorf("read the problem of %s: %w", service, err))
+		return nil, Unusable(service, 0, nil, fmt.Errorf("read the problem of %s: %w", service, err))
 	}
 	a.Header.Set("Content-Type", problem.ContentType)
 	a.Body, a.Length = io.NopCloser(bytes.NewReader(body)), int64(len(body))

@@ -108,14 +108,17 @@ func withoutURL(err error) error {
 	return err
 }
 
-// Unusable is what the client is told of a callee whose answer is none of its contract: it never shows the answer itself.
-func Unusable(service string, status int, cause error) error {
+// Unusable is what the client is told of a callee whose answer is none of its contract: it never shows the answer itself, but for when,
+// by the answer's header, to try again.
+func Unusable(service string, status int, said http.Header, cause error) error {
 	var told *problem.Problem
 	switch status {
 	case http.StatusTooManyRequests:
-		told = problem.Unavailable("dependency_busy", "Too many calls to "+service+" are under way. Try again later.")
+		told = problem.Unavailable("dependency_busy", "Too many calls to "+service+" are under way. Try again later.").
+			WithRetryAfter(httpclient.RetryAfter(said))
 	case http.StatusServiceUnavailable:
-		told = problem.Unavailable("dependency_unavailable", "The service "+service+" cannot be reached. Try again later.")
+		told = problem.Unavailable("dependency_unavailable", "The service "+service+" cannot be reached. Try again later.").
+			WithRetryAfter(httpclient.RetryAfter(said))
 	case http.StatusGatewayTimeout:
 		told = problem.Timeout("dependency_timeout", "The service "+service+" did not answer in time.")
 	default:
@@ -131,5 +134,5 @@ func Failed(service string, err error) error {
 	if errors.As(err, &call) || errors.Is(err, context.Canceled) {
 		return withoutURL(err)
 	}
-	return Unusable(service, 0, err)
+	return Unusable(service, 0, nil, err)
 }

@@ -62,7 +62,7 @@ func (o old) page(ctx context.Context, number, size int) (*legacyapi.OldProductP
 	case err != nil:
 		return nil, proxy.Failed(service, err)
 	case answer.JSON200 == nil || answer.JSON200.Products == nil:
-		return nil, unusable(answer.StatusCode())
+		return nil, unusable(answer.HTTPResponse)
 	}
 	return answer.JSON200, nil
 }

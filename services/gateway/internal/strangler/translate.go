@@ -52,13 +52,13 @@ func (o old) product(ctx context.Context, id string) (catalogapi.Product, error)
 	case answer.ApplicationProblemJSON404 != nil:
 		return catalogapi.Product{}, errAbsent
 	case answer.JSON200 == nil || answer.JSON200.ProductID == "":
-		return catalogapi.Product{}, unusable(answer.StatusCode())
+		return catalogapi.Product{}, unusable(answer.HTTPResponse)
 	}
 	return translated(*answer.JSON200)
 }
 
-func unusable(status int) error {
-	return proxy.Unusable(service, status, fmt.Errorf("the monolith answered %d", status))
+func unusable(answer *http.Response) error {
+	return proxy.Unusable(service, answer.StatusCode, answer.Header, fmt.Errorf("the monolith answered %d", answer.StatusCode))
 }
 
 // products gives a page, or the products of some ids in the order of the ids. The cursor is the last id of the page before, as the
@@ -130,7 +130,7 @@ func (o old) chosen(ctx context.Context, ids []string) (catalogapi.ProductPage, 
 func translated(p legacyapi.OldProduct) (catalogapi.Product, error) {
 	price, err := decimal(p.PriceCents, p.CurrencyCode)
 	if err != nil {
-		return catalogapi.Product{}, proxy.Unusable(service, http.StatusOK, fmt.Errorf("the price of product %s: %w", p.ProductID, err))
+		return catalogapi.Product{}, proxy.Unusable(service, http.StatusOK, nil, fmt.Errorf("the price of product %s: %w", p.ProductID, err))
 	}
 	product := catalogapi.Product{
 		ID: p.ProductID, Sku: p.ProductCode, Name: p.Title, Price: catalogapi.Money{Amount: price.Amount(), Currency: price.Currency()}, Version: 1,
@@ -182,7 +182,7 @@ func (o old) supplier(ctx context.Context, id string) (supplier, error) {
 	case answer.ApplicationProblemJSON404 != nil:
 		return supplier{}, problem.NotFound("supplier_not_found", "There is no such supplier.")
 	case answer.JSON200 == nil || answer.JSON200.SupplierID == "":
-		return supplier{}, unusable(answer.StatusCode())
+		return supplier{}, unusable(answer.HTTPResponse)
 	}
 	return supplierOf(*answer.JSON200), nil
 }
@@ -194,7 +194,7 @@ func (o old) suppliers(ctx context.Context, limit *int) (supplierPage, error) {
 	case err != nil:
 		return supplierPage{}, proxy.Failed(service, err)
 	case answer.JSON200 == nil || answer.JSON200.Suppliers == nil:
-		return supplierPage{}, unusable(answer.StatusCode())
+		return supplierPage{}, unusable(answer.HTTPResponse)
 	}
 	page := supplierPage{Items: []supplier{}}
 	for _, s := range answer.JSON200.Suppliers {

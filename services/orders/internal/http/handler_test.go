@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/trellis-mesh/trellis/chassis/database"
 	"github.com/trellis-mesh/trellis/chassis/database/databasetest"
 	"github.com/trellis-mesh/trellis/chassis/event/eventtest"
+	"github.com/trellis-mesh/trellis/chassis/httpclient"
 	"github.com/trellis-mesh/trellis/chassis/httpserver"
 	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/chassis/outbox"
@@ -124,6 +126,7 @@ func listed(t *testing.T, h http.Handler) []api.Order {
 type fakeCatalog struct {
 	prices map[string]catalogapi.Money
 	status int
+	code   string // of its 404, when it is another one's
 	err    error
 }
 
@@ -135,7 +138,10 @@ func (f fakeCatalog) GetProductWithResponse(_ context.Context, id string, _ ...c
 	case f.status != 0:
 		return &catalogapi.GetProductResponse{HTTPResponse: &http.Response{StatusCode: f.status}}, nil
 	case !ok:
-		return &catalogapi.GetProductResponse{HTTPResponse: &http.Response{StatusCode: http.StatusNotFound}}, nil
+		return &catalogapi.GetProductResponse{
+			HTTPResponse:              &http.Response{StatusCode: http.StatusNotFound},
+			ApplicationProblemJSON404: &catalogapi.Problem{Code: cmp.Or(f.code, "product_not_found")},
+		}, nil
 	}
 	return &catalogapi.GetProductResponse{
 		HTTPResponse: &http.Response{StatusCode: http.StatusOK},
@@ -146,6 +152,7 @@ func (f fakeCatalog) GetProductWithResponse(_ context.Context, id string, _ ...c
 // fakeUsers answers for users: with Ada, or with a status or an error.
 type fakeUsers struct {
 	status int
+	code   string // of a problem with the status 404
 	err    error
 }
 
@@ -154,7 +161,11 @@ func (f fakeUsers) GetUserWithResponse(_ context.Context, id string, _ ...usersa
 	case f.err != nil:
 		return nil, f.err
 	case f.status != 0:
-		return &usersapi.GetUserResponse{HTTPResponse: &http.Response{StatusCode: f.status}}, nil
+		answer := &usersapi.GetUserResponse{HTTPResponse: &http.Response{StatusCode: f.status}}
+		if f.code != "" {
+			answer.ApplicationProblemJSON404 = &usersapi.Problem{Code: f.code}
+		}
+		return answer, nil
 	}
 	return &usersapi.GetUserResponse{HTTPResponse: &http.Response{StatusCode: http.StatusOK}, JSON200: &usersapi.User{ID: id, Name: "Ada"}}, nil
 }
@@ -202,6 +213,9 @@ func TestCreateOrderRefusesWhatTheContractDoesNotAllow(t *testing.T) {
 	}
 }
 
+// resting is what the chassis' client says while its breaker is open.
+var resting = &httpclient.Error{Callee: "users", Err: httpclient.ErrOpen}
+
 func TestCreateOrderWhenACalleeSaysNo(t *testing.T) {
 	ada := []domain.Customer{{ID: "ada", Name: "Ada"}}
 	tests := map[string]struct {
@@ -215,7 +229,13 @@ func TestCreateOrderWhenACalleeSaysNo(t *testing.T) {
 		"catalog fails":                      {catalog: fakeCatalog{status: 500}, status: 502, code: "catalog_failed"},
 		"catalog has no usable price":        {catalog: fakeCatalog{prices: map[string]catalogapi.Money{"tea": {}, "sugar": {}}}, status: 502, code: "catalog_failed"},
 		"catalog is late":                    {catalog: fakeCatalog{err: context.DeadlineExceeded}, status: 504, code: "deadline_exceeded"},
-		"the customer is unknown":            {users: fakeUsers{status: 404}, known: ada, status: 422, code: "customer_not_found"},
+		"the customer is unknown":            {users: fakeUsers{status: 404, code: "user_not_found"}, known: ada, status: 422, code: "customer_not_found"},
+		"users has no such route":            {users: fakeUsers{status: 404, code: "route_not_found"}, status: 502, code: "users_failed"},
+		"a proxy knows no users":             {users: fakeUsers{status: 404}, status: 502, code: "users_failed"},
+		"a proxy knows no users, ada is":     {users: fakeUsers{status: 404}, known: ada, status: 201},
+		"users is given a rest":              {users: fakeUsers{err: resting}, status: 503, code: "dependency_unavailable"},
+		"catalog has no such route":          {catalog: fakeCatalog{code: "route_not_found"}, status: 502, code: "catalog_failed"},
+		"a proxy knows no catalog":           {catalog: fakeCatalog{status: 404}, status: 502, code: "catalog_failed"},
 		"users fails":                        {users: fakeUsers{status: 500}, status: 502, code: "users_failed"},
 		"users fails for a known customer":   {users: fakeUsers{status: 503}, known: ada, status: 201},
 		"users is late for a known customer": {users: fakeUsers{err: context.DeadlineExceeded}, known: ada, status: 201},
@@ -244,6 +264,19 @@ func TestCreateOrderWhenACalleeSaysNo(t *testing.T) {
 				t.Errorf("%d orders were kept", len(kept))
 			}
 		})
+	}
+}
+
+func TestWhenToOrderAgainIsToldAsTheClientOfUsersSaysIt(t *testing.T) {
+	clients := shop()
+	clients.Users = fakeUsers{err: resting}
+	h, _ := serve(t, Deps{Clients: clients})
+	r := httptest.NewRequest(http.MethodPost, "/v1/orders", strings.NewReader(teaForTwo))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
 }
 

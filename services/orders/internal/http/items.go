@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,7 +39,7 @@ func (h *Handler) item(ctx context.Context, pointer string, line api.NewItem) (d
 	switch {
 	case err != nil:
 		return domain.Item{}, compose.Failed("catalog", err)
-	case answer.StatusCode() == http.StatusNotFound:
+	case answer.ApplicationProblemJSON404 != nil && answer.ApplicationProblemJSON404.Code == "product_not_found": // not a proxy's 404
 		return domain.Item{}, problem.Invalid("product_not_found", "There is no such product.",
 			at(pointer, "is not known to catalog"))
 	case answer.JSON200 == nil:
