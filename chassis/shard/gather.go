@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"encoding/base64"
@@ -78,7 +79,7 @@ func Gather[T any](ctx context.Context, r *Router, q Query[T]) (Result[T], error
 		if len(failed) > 0 && !q.Partial {
 			break
 		}
-		if err := r.locateAll(waited, pending, pause); err != nil {
+		if err := r.locateAll(ctx, waited, pending, pause); err != nil {
 			return Result[T]{}, err
 		}
 	}
@@ -99,8 +100,8 @@ func Gather[T any](ctx context.Context, r *Router, q Query[T]) (Result[T], error
 	return result, nil
 }
 
-// locateAll looks for partitions that were not where they were thought to be.
-func (r *Router) locateAll(ctx context.Context, partitions []string, pause time.Duration) error {
+// locateAll looks for partitions that were not where they were thought to be, as long as ctx, which is the caller's for Patience.
+func (r *Router) locateAll(caller, ctx context.Context, partitions []string, pause time.Duration) error {
 	for _, partition := range partitions {
 		r.metrics.redirects.Inc()
 		if err := r.locate(ctx, partition); err != nil && !errors.Is(err, errElsewhere) {
@@ -109,7 +110,7 @@ func (r *Router) locateAll(ctx context.Context, partitions []string, pause time.
 	}
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("partitions %q: %w: %w", partitions, ErrBusy, ctx.Err())
+		return fmt.Errorf("partitions %q: %w", partitions, cmp.Or(caller.Err(), error(ErrBusy)))
 	case <-time.After(pause):
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/chassis/shard"
 	"github.com/trellis-mesh/trellis/test/soak"
 )
@@ -442,6 +444,38 @@ func outrunByNewKeys(t *testing.T, c *cluster) {
 		t.Errorf("%d keys: hardly one was added while the move was under way", len(keys))
 	}
 	c.sole(t, r, keys, versions)
+}
+
+// busyWrite writes while the partition is frozen, with little patience: its own, and its caller's.
+func busyWrite(t *testing.T, c *cluster) {
+	keys, versions := fill(t, c.replica(t, regions()), 1)
+	hasty := c.replica(t, regions(), func(o *shard.Options) { o.Patience = 30 * time.Millisecond })
+	patient := c.replica(t, regions())
+	mover := c.replica(t, regions())
+	frozen := false
+	shard.AtSteps(mover, func(name string) error {
+		if name != "frozen" {
+			return nil
+		}
+		frozen = true
+		_, err := bump(hasty, keys[0])
+		if p := problem.From(err); !errors.Is(err, shard.ErrBusy) || p.Status != http.StatusServiceUnavailable || p.Code != "shard_busy" || p.RetryAfter <= 0 {
+			t.Errorf("a write in the freeze gives %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		err = patient.Write(ctx, keys[0], func(context.Context, bun.Tx) error { return nil })
+		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, shard.ErrBusy) {
+			t.Errorf("a write whose caller's time is over gives %v", err)
+		}
+		return nil
+	})
+	if err := mover.Move(t.Context(), "EU", "s3"); err != nil || !frozen {
+		t.Fatalf("frozen %v, %v", frozen, err)
+	}
+	if version, err := bump(hasty, keys[0]); err != nil || version != versions[keys[0].ID]+1 {
+		t.Errorf("after the move, version %d, %v; the refused write must have changed nothing", version, err)
+	}
 }
 
 // outrunByWrites writes every key again whenever a batch was copied.

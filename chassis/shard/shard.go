@@ -21,6 +21,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -36,6 +37,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/trellis-mesh/trellis/chassis/database"
+	"github.com/trellis-mesh/trellis/chassis/problem"
 )
 
 //go:embed migrations
@@ -52,8 +54,8 @@ func Migrations() fs.FS {
 
 var (
 	// ErrBusy is a write that came while its partition changed its database, or whose move is broken off, and that waited
-	// for Options.Patience. Resume finishes moves.
-	ErrBusy = errors.New("the partition is changing its shard")
+	// for Options.Patience: nothing was written. Resume finishes moves.
+	ErrBusy = problem.Unavailable("shard_busy", "The data is being moved. Try again later.").WithRetryAfter(time.Second)
 	// ErrUnknownShard is a shard that this replica has no database of.
 	ErrUnknownShard = errors.New("the shard is not configured here")
 )
@@ -236,6 +238,7 @@ func (r *Router) route(ctx context.Context, key Key, use func(partition, shard s
 	if err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, r.opt.Patience)
 	defer cancel()
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
@@ -259,7 +262,7 @@ func (r *Router) route(ctx context.Context, key Key, use func(partition, shard s
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("partition %s on shard %s: %w: %w", partition, name, ErrBusy, ctx.Err())
+			return fmt.Errorf("partition %s on shard %s: %w", partition, name, cmp.Or(caller.Err(), error(ErrBusy)))
 		case <-time.After(pause):
 		}
 	}

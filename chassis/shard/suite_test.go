@@ -44,6 +44,7 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"rows arrive as they were":                                 faithful,
 		"keys that are added for ever do not keep a move going":    outrunByNewKeys,
 		"keys that are written for ever do not keep a move going":  outrunByWrites,
+		"a write that waits too long is told to come again":        busyWrite,
 		"a freeze copies what one round leaves, not more":          shortFreeze,
 		"a key with thousands of rows is moved":                    manyRows,
 		"a fourth shard takes its part":                            fourthShard,
