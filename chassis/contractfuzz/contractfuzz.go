@@ -291,7 +291,8 @@ func (h *harness) send(ctx context.Context, r *call) ([]string, error) {
 	if h.passes && h.callees.haveStrayed() {
 		err = nil
 	}
-	if err == nil && r.flawless && !r.astray && refusedByContract(resp.StatusCode, body) {
+	// A callee that is not honest may say that nobody is let in, and the service may well pass that on.
+	if err == nil && r.flawless && !r.astray && !h.callees.haveStrayed() && refusedByContract(resp.StatusCode, body) {
 		err = errRefused
 	}
 	if err != nil {
