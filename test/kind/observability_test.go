@@ -7,87 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/trellis-mesh/trellis/internal/render/dashboard"
 )
-
-// afterMishaps are metrics that begin with something that does not happen in a shop that is well; test/observe has it happen.
-var afterMishaps = regexp.MustCompile(`outcome="dead"|_failures_total|_retries_total|_refused_total|_panics_total|_redirects_total|_moves_total|_freeze_|` +
-	`_copied_keys_|_lost_total|_conflicts_total|_snapshots_total|eventstore_|twophase_|saga_|flag_`)
-
-// TestEveryDashboardQueryHasData asks the cluster's Prometheus each query of each dashboard, with its variables filled in. Only what needs
-// metrics of Istio's own proxies is listed instead where these are not there.
-func TestEveryDashboardQueryHasData(t *testing.T) {
-	s := theShop(t)
-	queries, err := dashboard.Queries(os.DirFS(root), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	istio := s.instant(t, `count(istio_requests_total)`, "") > 0
-	var open, ofLogs, left, quiet []dashboard.Query
-	for _, q := range queries {
-		switch {
-		case q.Source == "loki":
-			ofLogs = append(ofLogs, q) // see the order's
-		case q.Needs() == dashboard.Istio && !istio:
-			left = append(left, q)
-		default:
-			open = append(open, q)
-		}
-	}
-	load := s.goOn(t, 20, s.traffic(t)) // so that rates are of something
-	defer load.Stop()
-	asked := len(open)
-	eventually(t, 3*time.Minute, func() error {
-		open = slices.DeleteFunc(open, func(q dashboard.Query) bool { return s.instant(t, q.Expr, q.String()) > 0 })
-		var empty []dashboard.Query
-		quiet = nil
-		for _, q := range open {
-			if afterMishaps.MatchString(q.Expr) {
-				quiet = append(quiet, q)
-			} else {
-				empty = append(empty, q)
-			}
-		}
-		if len(empty) > 0 {
-			return fmt.Errorf("%d queries have no data: %v", len(empty), empty)
-		}
-		return nil
-	})
-	rows := [][]any{
-		{"QUERIES", "NUMBER"}, {"with data", asked - len(quiet)}, {"of logs", len(ofLogs)},
-		{"of mishaps that did not happen", len(quiet)},
-	}
-	for _, q := range quiet {
-		rows = append(rows, []any{"  " + q.String(), ""})
-	}
-	rows = append(rows, []any{"of metrics of Istio's own proxies, which are not here", len(left)})
-	for _, q := range left {
-		rows = append(rows, []any{"  " + q.String(), ""})
-	}
-	table(t, "Every query of every dashboard", rows...)
-}
-
-// instant gives how many series a query has now; it must be one that Prometheus understands.
-func (s *shop) instant(t *testing.T, expr, of string) int {
-	t.Helper()
-	var answer struct {
-		Data struct{ Result []json.RawMessage }
-	}
-	if err := s.dashboard(t, "prometheus.localhost", "/api/v1/query", url.Values{"query": {expr}}, &answer); err != nil {
-		t.Errorf("%s: %v", of, err)
-	}
-	return len(answer.Data.Result)
-}
 
 // TestTheLogsOfAnOrderAreFoundByItsTrace places an order, and finds in Loki what the services wrote of it.
 func TestTheLogsOfAnOrderAreFoundByItsTrace(t *testing.T) {

@@ -136,10 +136,10 @@ func hostileRecords(l *lab) {
 		{strings.Repeat("[", 1<<19), head(good...)},
 	}
 	for _, h := range hostile {
-		l.raw(typ, "k", []byte(h.value), h.headers...)
+		l.raw(typ, []byte(h.value), h.headers...)
 	}
 	// In structured mode, from a publisher of another make, an event is welcome.
-	l.raw(typ, "k", []byte(`{"specversion":"1.0","id":"2","source":"s","type":"`+typ+`","subject":"structured","data":{"n":5}}`),
+	l.raw(typ, []byte(`{"specversion":"1.0","id":"2","source":"s","type":"`+typ+`","subject":"structured","data":{"n":5}}`),
 		head("content-type", "application/cloudevents+json")...)
 	l.publish(l.event(typ, "binary", 6))
 	l.eventually("the good ones are handled", func() bool { return got.len() == 2 })
@@ -158,7 +158,7 @@ func truncatedDeadLetter(l *lab) {
 	const limit = 1048588 // the brokers' default for a batch
 	l.consume(group, map[string]event.Handler{typ: (&sink{}).handle}, func(o *event.ConsumerOptions) { o.Topics.Partitions = 1 })
 	l.eventually("the topics are there", func() bool { return topicExists(l, typ) })
-	l.raw(typ, "k", make([]byte, limit-100)) // fits, but not with a dead letter's headers
+	l.raw(typ, make([]byte, limit-100)) // fits, but not with a dead letter's headers
 	d := l.deadLetters(group, 1)
 	if len(d) == 1 && (!d[0].Truncated || d[0].Origin != typ+"/0/0" || d[0].Cause == "") {
 		l.Errorf("the dead letter is truncated: %v, origin %q, cause %q", d[0].Truncated, d[0].Origin, d[0].Cause)
@@ -216,7 +216,7 @@ func invertedLetters(l *lab) {
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	for n, after := range []time.Duration{time.Minute, 0, 2 * time.Minute, time.Second} {
 		value := fmt.Appendf(nil, `{"specversion":"1.0","id":"%d","source":"s","type":"%s","subject":"k","data":{"n":%d}}`, n, typ, n)
-		l.raw(group+".dead", "k", value, kafka.Header{Key: "content-type", Value: []byte("application/cloudevents+json")},
+		l.raw(group+".dead", value, kafka.Header{Key: "content-type", Value: []byte("application/cloudevents+json")},
 			kafka.Header{Key: "dead-letter-time", Value: []byte(noon.Add(after).Format(time.RFC3339Nano))})
 	}
 	queue, err := event.OpenDeadLetters(l.connection(), group)

@@ -67,8 +67,8 @@ func (l *lab) publish(events ...event.Event) {
 	}
 }
 
-// raw writes a record as anybody may.
-func (l *lab) raw(topic, key string, value []byte, headers ...kafka.Header) {
+// raw writes a record with the key "k", as anybody may.
+func (l *lab) raw(topic string, value []byte, headers ...kafka.Header) {
 	l.Helper()
 	w := &kafka.Writer{Addr: kafka.TCP(l.brokers...), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, BatchBytes: 10 << 20,
 		Transport: &kafka.Transport{}}
@@ -76,7 +76,7 @@ func (l *lab) raw(topic, key string, value []byte, headers ...kafka.Header) {
 		w.Transport.(*kafka.Transport).CloseIdleConnections()
 		_ = w.Close()
 	}()
-	err := w.WriteMessages(l.Context(), kafka.Message{Topic: topic, Key: []byte(key), Value: value, Headers: headers})
+	err := w.WriteMessages(l.Context(), kafka.Message{Topic: topic, Key: []byte("k"), Value: value, Headers: headers})
 	if err != nil {
 		l.Fatal(err)
 	}
