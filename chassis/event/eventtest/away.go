@@ -79,21 +79,7 @@ func databaseAway(l *lab) {
 }
 
 func stopWhileAway(l *lab) {
-	typ, group, gone := l.typ("thing.waiting"), l.group("g"), unreachable(l)
-	failed := make(chan struct{}, 1)
-	first := l.consume(group, map[string]event.Handler{typ: func(context.Context, event.Event) error {
-		failed <- struct{}{}
-		return gone
-	}}, func(o *event.ConsumerOptions) {
-		o.Attempts, o.Backoff, o.MaxBackoff, o.Away = 1, time.Hour, time.Hour, database.Away
-	})
-	l.publish(l.event(typ, "k", 0))
-	<-failed
-	first.end()
-	var got sink
-	l.consume(group, map[string]event.Handler{typ: got.handle})
-	l.eventually("the event comes again", func() bool { return got.len() == 1 })
-	l.deadLetters(group, 0)
+	stopWhileWaiting(l, unreachable(l), func(o *event.ConsumerOptions) { o.Attempts, o.Away = 1, database.Away })
 }
 
 // lines is a log that is read while it is written.

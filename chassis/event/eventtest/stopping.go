@@ -39,12 +39,21 @@ func stopFinishes(l *lab) {
 }
 
 func stopDuringBackoff(l *lab) {
+	stopWhileWaiting(l, errMade, func(*event.ConsumerOptions) {})
+}
+
+// stopWhileWaiting stops a consumer while an event waits for long, since its handler failed so; it comes again.
+func stopWhileWaiting(l *lab, failure error, more func(*event.ConsumerOptions)) {
+	l.Helper()
 	typ, group := l.typ("thing.waiting"), l.group("g")
 	failed := make(chan struct{}, 1)
 	first := l.consume(group, map[string]event.Handler{typ: func(context.Context, event.Event) error {
 		failed <- struct{}{}
-		return errMade
-	}}, func(o *event.ConsumerOptions) { o.Backoff, o.MaxBackoff = time.Hour, time.Hour })
+		return failure
+	}}, func(o *event.ConsumerOptions) {
+		o.Backoff, o.MaxBackoff = time.Hour, time.Hour
+		more(o)
+	})
 	l.publish(l.event(typ, "k", 0))
 	<-failed
 	first.end()
