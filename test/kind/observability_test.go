@@ -13,7 +13,127 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/trellis-mesh/trellis/internal/render/dashboard"
+	"github.com/trellis-mesh/trellis/test/market"
 )
+
+// afterMishaps are metrics that begin with something that does not happen in a shop that is well; test/observe has it happen. istiod
+// tells proxies of nothing when nothing changes, and orders asks inventory and shipping only where the flag "fulfilment" has it call rather
+// than tell by events.
+var afterMishaps = regexp.MustCompile(`outcome="dead"|_failures_total|_retries_total|_refused_total|_panics_total|_redirects_total|_moves_total|_freeze_|` +
+	`_copied_keys_|_lost_total|_refunded_|_conflicts_total|_snapshots_total|eventstore_|twophase_|saga_|flag_|pilot_proxy_convergence_|callee="(inventory|shipping)"`)
+
+// TestEveryDashboardQueryHasData asks the cluster's Prometheus each query of each dashboard, with its variables filled in. Only what needs
+// metrics of Istio's own proxies is listed instead where these are not there.
+func TestEveryDashboardQueryHasData(t *testing.T) {
+	s := theShop(t)
+	queries, err := dashboard.Queries(os.DirFS(root), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	istio := s.instant(t, `count(istio_requests_total)`, "") > 0
+	var open, ofLogs, left, quiet []dashboard.Query
+	for _, q := range queries {
+		switch {
+		case q.Source == "loki":
+			ofLogs = append(ofLogs, q) // see the order's
+		case q.Needs() == dashboard.Istio && !istio:
+			left = append(left, q)
+		default:
+			open = append(open, q)
+		}
+	}
+	s.shopOnce(t)
+	load := s.goOn(t, 20, s.traffic(t)) // so that rates are of something
+	defer load.Stop()
+	asked := len(open)
+	eventually(t, 3*time.Minute, func() error {
+		s.everyWay(t) // again and again, since a rate is of what was counted twice
+		open = slices.DeleteFunc(open, func(q dashboard.Query) bool { return s.instant(t, q.Expr, q.String()) > 0 })
+		var empty []dashboard.Query
+		quiet = nil
+		for _, q := range open {
+			if afterMishaps.MatchString(q.Expr) {
+				quiet = append(quiet, q)
+			} else {
+				empty = append(empty, q)
+			}
+		}
+		if len(empty) > 0 {
+			return fmt.Errorf("%d queries have no data: %v", len(empty), empty)
+		}
+		return nil
+	})
+	rows := [][]any{
+		{"QUERIES", "NUMBER"}, {"with data", asked - len(quiet)}, {"of logs", len(ofLogs)},
+		{"of mishaps that did not happen", len(quiet)},
+	}
+	for _, q := range quiet {
+		rows = append(rows, []any{"  " + q.String(), ""})
+	}
+	rows = append(rows, []any{"of metrics of Istio's own proxies, which are not here", len(left)})
+	for _, q := range left {
+		rows = append(rows, []any{"  " + q.String(), ""})
+	}
+	table(t, "Every query of every dashboard", rows...)
+}
+
+// shopOnce fills the shop with a little, with keys and cards, and opens an account.
+func (s *shop) shopOnce(t *testing.T) {
+	t.Helper()
+	outside, err := market.Cluster(t.Context(), root, s.gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := market.Plan{Seed: uint64(time.Now().UnixNano()), Products: 3, Users: 4, Orders: 8} //nolint:gosec // not before 1970
+	filled, err := market.Fill(t.Context(), outside, plan, market.Options{})
+	if err != nil || filled.Failed() > 0 {
+		t.Fatalf("fill the shop: %v: %+v", err, filled)
+	}
+	account := map[string]any{"owner": "ada", "opening": map[string]string{"amount": "1.00", "currency": "EUR"}}
+	a, err := s.ask(t.Context(), "POST", "/v1/accounts", map[string]string{"Idempotency-Key": unique()}, account)
+	if err != nil || !a.OK() {
+		t.Fatalf("open an account: %v: %d %s%s", err, a.Status, a.Body, a.Error)
+	}
+}
+
+// everyWay goes the ways that no other load does: somebody registers, news and payments ask the monolith, and each service that calls others asks each of
+// them for one thing. What they answer is not looked at.
+func (s *shop) everyWay(t *testing.T) {
+	t.Helper()
+	if _, err := s.newCustomer(t.Context(), "Grace"); err != nil {
+		t.Fatal(err)
+	}
+	card := map[string]any{"customerId": s.customer, "card": market.Card(market.GoodCard)}
+	for path, body := range map[string]any{"/v1/refreshes": nil, "/v1/payment-methods": card} {
+		if _, err := s.ask(t.Context(), "POST", path, nil, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token, err := s.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, caller := range s.Model.Services {
+		for _, callee := range sorted(caller.Calls) {
+			operation := s.Model.Service(callee).Contract.Operations[caller.Calls[callee].Operations[0]]
+			s.probeOf(t, caller.Name).send(t, s.requestTo(callee, operation, token))
+		}
+	}
+}
+
+// instant gives how many series a query has now; it must be one that Prometheus understands.
+func (s *shop) instant(t *testing.T, expr, of string) int {
+	t.Helper()
+	var answer struct {
+		Data struct{ Result []json.RawMessage }
+	}
+	if err := s.dashboard(t, "prometheus.localhost", "/api/v1/query", url.Values{"query": {expr}}, &answer); err != nil {
+		t.Errorf("%s: %v", of, err)
+	}
+	return len(answer.Data.Result)
+}
 
 // TestTheLogsOfAnOrderAreFoundByItsTrace places an order, and finds in Loki what the services wrote of it.
 func TestTheLogsOfAnOrderAreFoundByItsTrace(t *testing.T) {
