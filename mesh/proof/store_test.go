@@ -25,7 +25,8 @@ var operated = map[string]struct {
 }
 
 // TestOperatedStores asks istiod what sidecars are told of production's stores: a service reaches each broker by the address of its
-// pod, and the instance of PostgreSQL that writes; a standby reaches that one, too; and each connection shows who it is from.
+// pod, and the instance of PostgreSQL that writes; a standby reaches that one, too; a collector and Jaeger reach each broker; and each
+// connection shows who it is from.
 // No Envoy runs, and no store.
 func TestOperatedStores(t *testing.T) {
 	root := os.DirFS("../..")
@@ -65,6 +66,18 @@ func TestOperatedStores(t *testing.T) {
 			join(&pod{name: fmt.Sprintf("%s-%d", name, i), namespace: "data", account: name, labels: labels, ports: map[string]int32{"store": store.port}})
 		}
 	}
+	for _, file := range []string{"sidecar.yaml", "jaeger.yaml"} { // what those who pass spans by Kafka know
+		text, err := os.ReadFile("../environments/production/components/observability/" + file)
+		if err == nil {
+			err = m.add(string(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	watcher := func(name string) *pod {
+		return join(&pod{name: name + "-0", namespace: "observability", account: name, labels: map[string]string{"app": name}})
+	}
 	for _, s := range m.services {
 		if s.Name == "postgres" { // CloudNativePG makes one more
 			own := s.DeepCopy()
@@ -73,6 +86,7 @@ func TestOperatedStores(t *testing.T) {
 			break
 		}
 	}
+	collector, jaeger := watcher("collector"), watcher("jaeger")
 	service := join(&pod{name: "orders-0", namespace: "trellis", account: "orders", labels: map[string]string{"app": "orders", "version": "v1"}})
 	c, err := newCluster(m.services, pods)
 	if err != nil {
@@ -97,8 +111,10 @@ func TestOperatedStores(t *testing.T) {
 		listeners []string
 		clusters  []string
 	}{
-		{"a service", service, append(brokers, address("postgres")), []string{"kafka", "postgres"}},
+		{"a service", service, slices.Concat(brokers, []string{address("postgres")}), []string{"kafka", "postgres"}},
 		{"a standby", standby, []string{address("postgres-rw")}, []string{"postgres-rw"}},
+		{"a collector", collector, brokers, []string{"kafka"}},
+		{"Jaeger", jaeger, brokers, []string{"kafka"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			proxy := server.SetupProxy(&model.Proxy{

@@ -146,7 +146,7 @@ func TestComponentsOfProductionKeepTheMesh(t *testing.T) {
 			all = append(all, dir)
 		}
 	}
-	if len(all) < 5 {
+	if len(all) < 6 {
 		t.Fatalf("there are only %v", all)
 	}
 	for _, chosen := range append(all, strings.Join(all, ", ")) {
@@ -171,6 +171,36 @@ func TestAStoreIsOpenToItsOwnPodsOnly(t *testing.T) {
 	const want = "AuthorizationPolicy data/postgres-replication lets in what nothing declares: shop.local/ns/data/sa/kafka: "
 	if len(problems) != 1 || !strings.Contains(problems[0].String(), want) {
 		t.Error(problems)
+	}
+}
+
+// TestSpansPassByKafkaForCollectorsAndJaegerOnly changes who may open Kafka where spans pass by it, and who says that he does.
+func TestSpansPassByKafkaForCollectorsAndJaegerOnly(t *testing.T) {
+	const (
+		folder     = "mesh/environments/production/components/observability/"
+		undeclared = "AuthorizationPolicy data/observability-kafka lets in what nothing declares: shop.local/ns/observability/sa/"
+	)
+	m, files := shop(t)
+	for _, test := range []struct{ name, file, old, new, want string }{
+		{"one more principal", "kafka.yaml", "/ns/observability/sa/jaeger\n", "/ns/observability/sa/jaeger\n              - shop.local/ns/observability/sa/prometheus\n", undeclared + "prometheus: any any on port 9092"},
+		{"any port", "kafka.yaml", "      to:\n        - operation:\n            ports: [\"9092\"]\n", "", undeclared + "collector: any any on port any"},
+		{"a principal less", "kafka.yaml", "              - shop.local/ns/observability/sa/jaeger\n", "", "nothing lets jaeger open kafka, which it declares"},
+		{"no principals", "kafka.yaml", "    - from:\n        - source:\n            principals:\n              - shop.local/ns/observability/sa/collector\n              - shop.local/ns/observability/sa/jaeger\n      to:", "    - to:", "data/observability-kafka lets anybody in"},
+		{"collectors that do not know Kafka", "sidecar.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "collector: any any on port 9092"},
+		{"a Jaeger that does not know Kafka", "jaeger.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "jaeger: any any on port 9092"},
+		{"one of others that knows Kafka", "sidecar.yaml", "app: collector\n  outboundTrafficPolicy", "app: prometheus\n  outboundTrafficPolicy", undeclared + "collector: any any on port 9092"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			i := slices.IndexFunc(files, func(f plan.File) bool { return f.Path == folder+test.file })
+			if i < 0 || strings.Count(string(files[i].Content), test.old) != 1 {
+				t.Fatalf("%s has no %q", test.file, test.old)
+			}
+			text := strings.Replace(string(files[i].Content), test.old, test.new, 1)
+			problems := cluster.Check(m, written(files, map[string]string{productionFile: base + "components: [components/observability]\n", files[i].Path: text}))
+			if !slices.ContainsFunc(problems, func(p spec.Problem) bool { return strings.Contains(p.String(), test.want) }) {
+				t.Errorf("%v\nwant %s", problems, test.want)
+			}
+		})
 	}
 }
 

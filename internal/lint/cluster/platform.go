@@ -310,6 +310,8 @@ type store struct {
 	port int
 }
 
+var kafka = store{"kafka", 9092}
+
 func storesOf(s *spec.Service) []store {
 	var all []store
 	if s.Database.Kind == "postgres" {
@@ -319,23 +321,52 @@ func storesOf(s *spec.Service) []store {
 		all = append(all, store{"redis", 6379})
 	}
 	if len(s.Events.Publishes)+len(s.Events.Consumes) > 0 {
-		all = append(all, store{"kafka", 9092})
+		all = append(all, kafka)
 	}
 	return all
 }
 
-// stores checks that each store lets in the services that declare it, and no others.
-func (c *checks) stores() {
-	for _, name := range []string{"postgres", "redis", "kafka"} {
-		wanted, seen := map[request]*spec.Service{}, map[request]bool{}
-		own := c.principal(dataNamespace, name) // a store's pods read from one another
-		for _, s := range c.model.Services {
-			for _, st := range storesOf(s) {
-				if st.name == name {
-					wanted[request{c.principal(c.model.Platform.Namespace, s.Name), "any", "any", strconv.Itoa(st.port)}] = s
-				}
+// passers are the parts of the telemetry that may pass spans by Kafka, where the environment has them do so.
+var passers = []string{"collector", "jaeger"}
+
+// opener is who opens a store, and where that is declared.
+type opener struct {
+	name string
+	at   spec.Position
+}
+
+// openers are the requests that a store must let in: of the services that declare it, and of the telemetry whose Sidecars know it.
+func (c *checks) openers(name string) map[request]opener {
+	all := map[request]opener{}
+	for _, s := range c.model.Services {
+		for _, st := range storesOf(s) {
+			if st.name == name {
+				all[request{c.principal(c.model.Platform.Namespace, s.Name), "any", "any", strconv.Itoa(st.port)}] = opener{s.Name, s.At("name")}
 			}
 		}
+	}
+	if name != kafka.name {
+		return all
+	}
+	each(c, func(o *object.Object, sidecar *networking.Sidecar) {
+		app := sidecar.GetWorkloadSelector().GetLabels()["app"]
+		if o.Namespace != observability || !slices.Contains(passers, app) {
+			return
+		}
+		for i, e := range sidecar.Egress {
+			if j := slices.Index(e.Hosts, dataNamespace+"/"+fqdn(name, dataNamespace)); j >= 0 {
+				all[request{c.principal(observability, app), "any", "any", strconv.Itoa(kafka.port)}] = opener{app, o.At("spec", "egress", i, "hosts", j)}
+			}
+		}
+	})
+	return all
+}
+
+// stores checks that each store lets in those who open it, and no others.
+func (c *checks) stores() {
+	for _, name := range []string{"postgres", "redis", "kafka"} {
+		wanted, seen := c.openers(name), map[request]bool{}
+		own := c.principal(dataNamespace, name) // a store's pods read from one another
 		c.policies(dataNamespace, map[string]string{"app": name}, func(o *object.Object, i int, rule *security.Rule) {
 			for j, to := range operations(rule) {
 				narrowed := c.conditions(o, rule, to, o.At("spec", "rules", i, "to", j)) || len(rule.When) > 0
@@ -343,7 +374,7 @@ func (c *checks) stores() {
 					for _, principal := range anyOf(from.GetSource().GetPrincipals(), "anybody") {
 						for _, r := range requests(principal, to) {
 							seen[r] = seen[r] || !narrowed
-							if wanted[r] == nil && r.from != own {
+							if _, declared := wanted[r]; !declared && r.from != own {
 								c.add(o.At("spec", "rules", i, "to", j), "%s lets in what nothing declares: %s", o, r)
 							}
 						}
@@ -356,8 +387,8 @@ func (c *checks) stores() {
 		})
 		c.refused(name, dataNamespace, map[string]string{"app": name}, slices.Collect(maps.Keys(wanted)))
 		for _, r := range inOrder(wanted) {
-			if s := wanted[r]; !seen[r] {
-				c.add(s.At("name"), "nothing lets %s open %s, which it declares", s.Name, name)
+			if who := wanted[r]; !seen[r] {
+				c.add(who.at, "nothing lets %s open %s, which it declares", who.name, name)
 			}
 		}
 	}

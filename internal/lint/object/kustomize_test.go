@@ -1,8 +1,8 @@
 package object
 
 import (
+	iofs "io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"testing"
 
@@ -67,23 +67,25 @@ func TestEnvironmentsBuild(t *testing.T) {
 	})
 }
 
-// withComponent has the base of the mesh, and a kustomization in the folder built with one component on top.
+// withComponent has the base of the mesh, what watches the platform, and a kustomization in the folder built with one component on top.
 func withComponent(t *testing.T, component string) filesys.FileSystem {
 	t.Helper()
-	fs := filesys.MakeFsInMemory()
-	for _, dir := range []string{"mesh/base", component} {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.yaml"))
-		if err != nil || len(files) < 2 {
-			t.Fatalf("%s has %v, %v", dir, files, err)
-		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err == nil {
-				err = fs.WriteFile(path.Join(dir, filepath.Base(file)), content)
+	tree, fs := os.DirFS(root), filesys.MakeFsInMemory()
+	for _, dir := range []string{"mesh/base", "observability", component} {
+		files := 0
+		err := iofs.WalkDir(tree, dir, func(file string, e iofs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
 			}
+			files++
+			content, err := iofs.ReadFile(tree, file)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
+			return fs.WriteFile(file, content)
+		})
+		if err != nil || files < 2 {
+			t.Fatalf("%s has %d files, %v", dir, files, err)
 		}
 	}
 	text := "resources: [../mesh/base]\ncomponents: [../" + component + "]\n"
