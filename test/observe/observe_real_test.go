@@ -16,6 +16,7 @@ func TestWhatWatchesTheShopShowsWhatIsSo(t *testing.T) {
 	p := w.invite(t)
 	t.Logf("the shop runs after %s", time.Since(began).Round(time.Second))
 
+	t.Run("a failing service raises one alert", w.aFailingServiceRaisesOneAlert) // while nothing else fails
 	t.Run("disturbed play", func(t *testing.T) { w.disturb(t, p) })
 	played := time.Now()
 	t.Run("an order is one trace", func(t *testing.T) { w.anOrderIsOneTrace(t, p) })

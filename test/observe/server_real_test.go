@@ -65,13 +65,14 @@ func (w *watched) startCollectors(t *testing.T) {
 	w.ports = watch.Ports{Prometheus: free[0], Alertmanager: free[1], Jaeger: free[2], Loki: free[3], OTLP: free[4], Inner: [6]int(free[5:])}
 	all := w.servers(t, nil)
 	w.loki, w.jaeger, w.alertmanager = all["loki"], all["jaeger"], all["alertmanager"]
+	amend(t, w.alertmanager.config(), w.pages.receive)
 	for _, s := range []server{w.loki, w.jaeger, w.alertmanager} {
 		s.run(t)
 	}
 }
 
-// startPrometheus starts a Prometheus that looks once in a second, also at the budgets, which change in months.
-func (w *watched) startPrometheus(t *testing.T) server {
+// startPrometheus starts a Prometheus that looks once in a second, after prepare has changed what it likes.
+func (w *watched) startPrometheus(t *testing.T, prepare func(s server, config map[string]any)) server {
 	t.Helper()
 	services := map[string]string{}
 	for _, s := range w.model.Services {
@@ -81,6 +82,15 @@ func (w *watched) startPrometheus(t *testing.T) server {
 	amend(t, s.config(), func(config map[string]any) {
 		global := config["global"].(map[string]any)
 		global["scrape_interval"], global["scrape_timeout"], global["evaluation_interval"] = "1s", "1s", "1s"
+		prepare(s, config)
+	})
+	s.run(t)
+	return s
+}
+
+// everySecond has a Prometheus follow also those rules each second that are of what changes in months.
+func everySecond(t *testing.T) func(s server, config map[string]any) {
+	return func(s server, config map[string]any) {
 		files := config["rule_files"].([]any)
 		for i := range files {
 			text, err := os.ReadFile(files[i].(string))
@@ -92,7 +102,5 @@ func (w *watched) startPrometheus(t *testing.T) server {
 				t.Fatal(err)
 			}
 		}
-	})
-	s.run(t)
-	return s
+	}
 }
