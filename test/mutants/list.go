@@ -350,4 +350,9 @@ var all = []mutant{
 		[]edit{{"internal/render/rule/alert.go", "f.series(o.ratio(b.short), \"\"), limit))", "f.series(o.ratio(b.long), \"\"), limit))"}},
 		[]tests{{"internal/render/rule", "TestAnObjectiveIsWatchedOverTwoWindows"}},
 	},
+	{
+		"observability", "whoever watches is let into Kafka when it says so itself",
+		[]edit{{"internal/lint/cluster/platform.go", " || !slices.Contains(passers, app) {", " || app == \"\" || len(passers) == 0 {"}},
+		[]tests{{"internal/lint/cluster", "TestSpansPassByKafkaForCollectorsAndJaegerOnly"}},
+	},
 }

@@ -47,7 +47,7 @@ func TestSpansPassByKafkaAndStay(t *testing.T) {
 	first, second := traces("first"), traces("second")
 
 	t.Run("a Jaeger that keeps none of the rest", func(t *testing.T) {
-		p.startJaeger(t, "0")
+		p.startJaeger(t, "0", 10*time.Second) // on a busy machine, one collector may be seconds behind the other
 		p.send(t, first)
 		// It decides seconds after it has read, and says once in a second how far it has read: what it will read again when it is killed
 		// now was never decided on.
@@ -60,13 +60,14 @@ func TestSpansPassByKafkaAndStay(t *testing.T) {
 
 	p.send(t, second)
 	waitFor(t, time.Minute, "the spans in Kafka while Jaeger is away", func(ctx context.Context) error {
-		if _, n, err := p.inKafka(ctx); err != nil || n != (len(first)+len(second))*spansOfTrace {
-			return fmt.Errorf("there are %d, %w", n, err)
+		_, n, err := p.inKafka(ctx)
+		if want := (len(first) + len(second)) * spansOfTrace; err == nil && n != want {
+			err = fmt.Errorf("there are %d, want %d", n, want)
 		}
-		return nil
+		return err
 	})
 	t.Run("a Jaeger that keeps all, after a while", func(t *testing.T) {
-		p.startJaeger(t, "100")
+		p.startJaeger(t, "100", 3*time.Second)
 		p.decides(t, len(second), 0)
 		p.keeps(t, second, failed, slow, plain)
 		p.keeps(t, first, failed, slow) // since before it was killed

@@ -54,7 +54,7 @@ func newPassage(t *testing.T) *passage {
 		t.Fatal(err)
 	}
 	binary := (&watched{model: model}).servers(t, nil)["jaeger"].Binary
-	p := &passage{broker: real.Kafka(t), topic: declaredTopic(t), loki: make(chan string, 10)}
+	p := &passage{broker: real.NewKafka(t), topic: declaredTopic(t), loki: make(chan string, 10)}
 	if err := topic.Create(t.Context(), p.broker.Brokers(), nil, []string{p.topic}); err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +127,11 @@ func (p *passage) configureJaeger(t *testing.T, binary string) {
 	p.metrics = "http://" + loopback(free[3]) + "/metrics"
 }
 
-// startJaeger starts Jaeger; it is killed when the test ends.
-func (p *passage) startJaeger(t *testing.T, share string) {
+// startJaeger starts a Jaeger that keeps so many percent of the rest, and decides after a while; it is killed when the test ends.
+func (p *passage) startJaeger(t *testing.T, share string, wait time.Duration) {
 	t.Helper()
 	program := p.program
-	program.Env = []string{"TRACES_SHARE=" + share, "TRACES_DECISION_WAIT=5s"}
+	program.Env = []string{"TRACES_SHARE=" + share, "TRACES_DECISION_WAIT=" + wait.String()}
 	real.Run(t, program)
 }
 

@@ -193,15 +193,19 @@ func waitFor(t *testing.T, within time.Duration, what string, complaint func(ctx
 	defer cancel()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := complaint(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil { // else it says no more than that time is up
+			last = err
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("%s: not within %s: %v", what, within, err)
+			t.Fatalf("%s: not within %s: %v", what, within, last)
 		}
 	}
 }

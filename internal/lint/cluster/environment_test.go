@@ -182,13 +182,13 @@ func TestSpansPassByKafkaForCollectorsAndJaegerOnly(t *testing.T) {
 	)
 	m, files := shop(t)
 	for _, test := range []struct{ name, file, old, new, want string }{
-		{"one more principal", "kafka.yaml", "/ns/observability/sa/jaeger\n", "/ns/observability/sa/jaeger\n              - shop.local/ns/observability/sa/prometheus\n", undeclared + "prometheus: any any on port 9092"},
-		{"any port", "kafka.yaml", "      to:\n        - operation:\n            ports: [\"9092\"]\n", "", undeclared + "collector: any any on port any"},
+		{"one more principal", "kafka.yaml", "/ns/observability/sa/jaeger\n", "/ns/observability/sa/jaeger\n              - shop.local/ns/observability/sa/prometheus\n", undeclared + "prometheus"},
+		{"any port", "kafka.yaml", "      to:\n        - operation:\n            ports: [\"9092\"]\n", "", "on port any"},
 		{"a principal less", "kafka.yaml", "              - shop.local/ns/observability/sa/jaeger\n", "", "nothing lets jaeger open kafka, which it declares"},
 		{"no principals", "kafka.yaml", "    - from:\n        - source:\n            principals:\n              - shop.local/ns/observability/sa/collector\n              - shop.local/ns/observability/sa/jaeger\n      to:", "    - to:", "data/observability-kafka lets anybody in"},
-		{"collectors that do not know Kafka", "sidecar.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "collector: any any on port 9092"},
-		{"a Jaeger that does not know Kafka", "jaeger.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "jaeger: any any on port 9092"},
-		{"one of others that knows Kafka", "sidecar.yaml", "app: collector\n  outboundTrafficPolicy", "app: prometheus\n  outboundTrafficPolicy", undeclared + "collector: any any on port 9092"},
+		{"collectors that do not know Kafka", "sidecar.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "collector"},
+		{"a Jaeger that does not know Kafka", "jaeger.yaml", "        - data/kafka.data.svc.cluster.local # spans\n", "", undeclared + "jaeger"},
+		{"somebody else who knows Kafka", "sidecar.yaml", "app: collector\n  outboundTrafficPolicy", "app: prometheus\n  outboundTrafficPolicy", undeclared + "collector"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			i := slices.IndexFunc(files, func(f plan.File) bool { return f.Path == folder+test.file })
@@ -202,6 +202,16 @@ func TestSpansPassByKafkaForCollectorsAndJaegerOnly(t *testing.T) {
 			}
 		})
 	}
+	t.Run("somebody else who knows Kafka, and is let in", func(t *testing.T) {
+		const sidecar = "+\n---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: prometheus, namespace: observability}\n" +
+			"spec: {workloadSelector: {labels: {app: prometheus}}, egress: [{hosts: [data/kafka.data.svc.cluster.local]}]}\n"
+		i := slices.IndexFunc(files, func(f plan.File) bool { return f.Path == folder+"kafka.yaml" })
+		text := strings.Replace(string(files[i].Content), "/sa/jaeger\n", "/sa/jaeger\n              - shop.local/ns/observability/sa/prometheus\n", 1)
+		problems := cluster.Check(m, written(files, map[string]string{productionFile: base + "components: [components/observability]\n", files[i].Path: text, folder + "volumes.yaml": sidecar}))
+		if len(problems) != 1 || !strings.Contains(problems[0].String(), undeclared+"prometheus") {
+			t.Error(problems)
+		}
+	})
 }
 
 // TestAFaultIsToldOnce has one in a file that every environment is given, and that one of them patches beside.
