@@ -39,15 +39,15 @@ func traces(name string) (all []passing) {
 }
 
 // TestSpansPassByKafkaAndStay runs what production has between the services and Jaeger's store: two collectors, Kafka, and a Jaeger with a
-// disk, which is killed, is away while spans come, and starts again. Their configurations are those of the component, with other
-// addresses.
+// disk, which is killed, is away while spans come, and starts again with more to read than it has room for. Their configurations are those
+// of the component, with other addresses.
 func TestSpansPassByKafkaAndStay(t *testing.T) {
 	began := time.Now()
 	p := newPassage(t)
 	first, second := traces("first"), traces("second")
 
 	t.Run("a Jaeger that keeps none of the rest", func(t *testing.T) {
-		p.startJaeger(t, "0", 10*time.Second) // on a busy machine, one collector may be seconds behind the other
+		p.startJaeger(t, manner{share: 0, room: 1000, wait: 10 * time.Second}) // on a busy machine, one collector may be seconds behind the other
 		p.send(t, first)
 		// It decides seconds after it has read, and says once in a second how far it has read: what it will read again when it is killed
 		// now was never decided on.
@@ -67,7 +67,7 @@ func TestSpansPassByKafkaAndStay(t *testing.T) {
 		return err
 	})
 	t.Run("a Jaeger that keeps all, after a while", func(t *testing.T) {
-		p.startJaeger(t, "100", 3*time.Second)
+		p.startJaeger(t, manner{share: 100, room: len(second) / 2, wait: 3 * time.Second}) // for more it has no room, so these wait in Kafka
 		p.decides(t, len(second), 0)
 		p.keeps(t, second, failed, slow, plain)
 		p.keeps(t, first, failed, slow) // since before it was killed

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,10 +39,11 @@ type passage struct {
 	broker     *real.Broker
 	topic      string
 	collectors []collector
-	loki       chan string // the paths that it was asked for
-	program    real.Program
-	jaeger     *watched // as far as its Jaeger goes
-	metrics    string
+	loki       chan string    // the paths that it was asked for
+	program    real.Program   // Jaeger
+	places     map[string]any // of Jaeger's configuration
+	jaeger     *watched       // as far as its Jaeger goes
+	metrics    string         // Jaeger's
 }
 
 // collector is one of several that are alike.
@@ -63,7 +65,7 @@ func newPassage(t *testing.T) *passage {
 	for i := range 2 {
 		p.startCollector(t, binary, fmt.Sprintf("collector-%d", i), loki.URL)
 	}
-	p.configureJaeger(t, binary)
+	p.chooseJaeger(t, binary)
 	return p
 }
 
@@ -109,11 +111,11 @@ func (p *passage) startCollector(t *testing.T, binary, name, loki string) {
 	p.collectors = append(p.collectors, collector{"http://" + loopback(free[1]), "http://" + loopback(free[4]) + "/metrics"})
 }
 
-// configureJaeger writes the configuration of a Jaeger that has the same disk whenever it is started.
-func (p *passage) configureJaeger(t *testing.T, binary string) {
+// chooseJaeger says where Jaeger listens, and which disk it has, whenever it is started.
+func (p *passage) chooseJaeger(t *testing.T, binary string) {
 	t.Helper()
 	free, disk := ports(t, 4), t.TempDir()
-	file := moved(t, "jaeger/config.yaml", map[string]any{
+	p.places = map[string]any{
 		"receivers.kafka.brokers":                                           p.broker.Brokers(),
 		"extensions.healthcheckv2.http.endpoint":                            loopback(free[0]),
 		"extensions.jaeger_query.http.endpoint":                             loopback(free[1]),
@@ -121,17 +123,26 @@ func (p *passage) configureJaeger(t *testing.T, binary string) {
 		"service.telemetry.metrics.readers":                                 reader(free[3]),
 		"extensions.jaeger_storage.backends.disk.badger.directories.keys":   filepath.Join(disk, "keys"),
 		"extensions.jaeger_storage.backends.disk.badger.directories.values": filepath.Join(disk, "values"),
-	})
-	p.program = real.Program{Name: "jaeger", Path: binary, Args: []string{"--config=" + file}, Ready: "http://" + loopback(free[0]) + "/status"}
+	}
+	p.program = real.Program{Name: "jaeger", Path: binary, Ready: "http://" + loopback(free[0]) + "/status"}
 	p.jaeger = &watched{jaeger: server{Part: watch.Part{URL: "http://" + loopback(free[1])}}}
 	p.metrics = "http://" + loopback(free[3]) + "/metrics"
 }
 
-// startJaeger starts a Jaeger that keeps so many percent of the rest, and decides after a while; it is killed when the test ends.
-func (p *passage) startJaeger(t *testing.T, share string, wait time.Duration) {
+// manner is how a Jaeger decides: what percentage of the rest it keeps, after what time, and for how many traces at once it has room.
+type manner struct {
+	share, room int
+	wait        time.Duration
+}
+
+// startJaeger starts Jaeger; it is killed when the test ends.
+func (p *passage) startJaeger(t *testing.T, m manner) {
 	t.Helper()
+	values := maps.Clone(p.places)
+	values["processors.tail_sampling.num_traces"] = m.room
 	program := p.program
-	program.Env = []string{"TRACES_SHARE=" + share, "TRACES_DECISION_WAIT=" + wait.String()}
+	program.Args = []string{"--config=" + moved(t, "jaeger/config.yaml", values)}
+	program.Env = []string{fmt.Sprintf("TRACES_SHARE=%d", m.share), "TRACES_DECISION_WAIT=" + m.wait.String()}
 	real.Run(t, program)
 }
 
