@@ -14,10 +14,10 @@ import (
 )
 
 // The ports are below those that systems give to clients and to whoever asks for any (from 32768 on Linux), so that none of these gets
-// one between our look and its use; and beside the blocks of ports that platforms take (internal/local).
+// one between our look and its use; and below the blocks of ports that platforms take (internal/local), and their copies in tests.
 const (
 	first = 10240
-	last  = 20479
+	last  = 17999
 )
 
 // Free gives n ports of the loopback interface, no two of them the same.
