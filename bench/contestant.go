@@ -24,6 +24,7 @@ type contestant struct {
 	ready   string // path of its readiness, or of any answer that shows that it serves
 	admin   bool   // the readiness and the metrics are on the second listener
 	off     bool   // it must count nothing
+	records bool   // the collector gets its log records, too
 	metrics string
 	// command gives the arguments and the environment for addresses of the API, the admin port and the sink.
 	command func(addr, admin, otlp string) (args, env []string)
@@ -37,7 +38,7 @@ func flags(addr, admin, otlp string) (args, env []string) {
 
 func seeded(context.Context, string) (string, error) { return thing.SeedID, nil }
 
-// contestants builds every server and returns them: the baseline first, then the one under test; the same without telemetry last.
+// contestants builds every server and returns them: the baseline first, then the one under test; the same with more and with less telemetry last.
 func contestants(ctx context.Context, s *scratchTree) ([]contestant, error) {
 	generated, err := generatedService(ctx, s)
 	if err != nil {
@@ -48,7 +49,7 @@ func contestants(ctx context.Context, s *scratchTree) ([]contestant, error) {
 		return nil, err
 	}
 	all := append([]contestant{others[0], generated}, others[1:]...)
-	return append(all, generated.withoutTelemetry()), nil
+	return append(all, generated.withRecords(), generated.withoutTelemetry()), nil
 }
 
 // others builds the servers that a generated service is compared with from the source in dir; the first is the baseline.

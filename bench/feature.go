@@ -28,7 +28,7 @@ func proveFeatures(ctx context.Context, c contestant, collector *sink.Sink) erro
 	}
 	defer os.Remove(log.Name())
 	defer log.Close()
-	spans := collector.Spans()[c.service]
+	spans, records := collector.Spans()[c.service], collector.Records()[c.service]
 	r, err := c.start(ctx, collector.Addr, -1, log)
 	if err != nil {
 		return err
@@ -42,6 +42,10 @@ func proveFeatures(ctx context.Context, c contestant, collector *sink.Sink) erro
 	spans = collector.Spans()[c.service] - spans
 	if low, high := proofs*ratio/2, proofs*ratio*2; float64(spans) < low || float64(spans) > high {
 		return fmt.Errorf("traces: %d spans of %q arrived for %d requests, want about %g", spans, c.service, proofs, proofs*ratio)
+	}
+	records = collector.Records()[c.service] - records
+	if c.records && records < proofs || !c.records && records > 0 {
+		return fmt.Errorf("log records: %d of %q arrived for %d requests", records, c.service, proofs)
 	}
 	return logged(log)
 }

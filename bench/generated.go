@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// unwatched is the name of the generated service without metrics and traces.
-const unwatched = "generated, unwatched"
+// The names of the generated service when the collector gets its log records as well, and without metrics and traces.
+const (
+	recorded  = "generated, logs sent"
+	unwatched = "generated, unwatched"
+)
 
 // generatedService scaffolds the service thing into a copy of the platform, builds it as it is, and returns it as a contestant.
 func generatedService(ctx context.Context, s *scratchTree) (contestant, error) {
@@ -36,7 +39,19 @@ func environment(addr, admin, otlp string) (args, env []string) {
 	return nil, []string{
 		"APP_HTTP_ADDR=" + addr, "APP_ADMIN_ADDR=" + admin, "APP_TELEMETRY_ENDPOINT=http://" + otlp,
 		"APP_TELEMETRY_RATIO=" + strconv.FormatFloat(ratio, 'g', -1, 64), "APP_SHUTDOWN_DELAY=0s",
+		"APP_TELEMETRY_LOGS=false", // as the others, it writes its log to the standard output
 	}
+}
+
+// withRecords is the same program, told to send its log to the collector as well, as it does unless it is told not to.
+func (c contestant) withRecords() contestant {
+	watched := c.command
+	c.name, c.records = recorded, true
+	c.command = func(addr, admin, otlp string) (args, env []string) {
+		args, env = watched(addr, admin, otlp)
+		return args, append(env, "APP_TELEMETRY_LOGS=true")
+	}
+	return c
 }
 
 // withoutTelemetry is the same program, told to measure and trace nothing; its log stays.

@@ -58,7 +58,7 @@ type hook struct {
 func newService(ctx context.Context, spec Spec, set *settings, opt Options) (*Service, error) {
 	tel, err := telemetry.New(ctx, telemetry.Options{
 		Service: spec.Name, Version: spec.Version, Environment: set.Environment,
-		Endpoint: set.Telemetry.Endpoint, Ratio: set.Telemetry.Ratio, Level: set.Log.Level, Output: opt.Stdout, LogDelay: set.Log.Delay,
+		Endpoint: set.Telemetry.Endpoint, SpansOnly: !set.Telemetry.Logs, Ratio: set.Telemetry.Ratio, Level: set.Log.Level, Output: opt.Stdout, LogDelay: set.Log.Delay,
 	})
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-// Package sink receives traces over OTLP/HTTP and counts the spans of each service. It stands for the collector, so that
+// Package sink receives traces and log records over OTLP/HTTP and counts those of each service. It stands for the collector, so that
 // every compared server really exports.
 package sink
 
@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
+	logcollector "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	trace "go.opentelemetry.io/proto/otlp/trace/v1"
+	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -23,9 +24,10 @@ type Sink struct {
 	// Addr is its host:port.
 	Addr string
 
-	server *http.Server
-	mu     sync.Mutex
-	spans  map[string]int
+	server  *http.Server
+	mu      sync.Mutex
+	spans   map[string]int
+	records map[string]int
 }
 
 // Start listens on a free loopback port.
@@ -34,11 +36,10 @@ func Start() (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{Addr: listener.Addr().String(), spans: map[string]int{}}
+	s := &Sink{Addr: listener.Addr().String(), spans: map[string]int{}, records: map[string]int{}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/traces", s.receive)
-	// What a server exports besides traces is accepted and forgotten.
-	mux.HandleFunc("POST /", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /v1/traces", s.receiveSpans)
+	mux.HandleFunc("POST /v1/logs", s.receiveRecords)
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
@@ -54,24 +55,51 @@ func (s *Sink) Spans() map[string]int {
 	return maps.Clone(s.spans)
 }
 
-func (s *Sink) receive(w http.ResponseWriter, r *http.Request) {
-	body, err := read(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
+// Records returns how many log records came from each service.name so far.
+func (s *Sink) Records() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.records)
+}
+
+func (s *Sink) receiveSpans(w http.ResponseWriter, r *http.Request) {
 	var export collector.ExportTraceServiceRequest
-	if err := proto.Unmarshal(body, &export); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if !decode(w, r, &export) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, resource := range export.GetResourceSpans() {
-		for _, scope := range resource.GetScopeSpans() {
-			s.spans[serviceName(resource)] += len(scope.GetSpans())
+	for _, of := range export.GetResourceSpans() {
+		for _, scope := range of.GetScopeSpans() {
+			s.spans[serviceName(of.GetResource())] += len(scope.GetSpans())
 		}
 	}
+}
+
+func (s *Sink) receiveRecords(w http.ResponseWriter, r *http.Request) {
+	var export logcollector.ExportLogsServiceRequest
+	if !decode(w, r, &export) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, of := range export.GetResourceLogs() {
+		for _, scope := range of.GetScopeLogs() {
+			s.records[serviceName(of.GetResource())] += len(scope.GetLogRecords())
+		}
+	}
+}
+
+// decode reads a request, or refuses it.
+func decode(w http.ResponseWriter, r *http.Request, into proto.Message) bool {
+	body, err := read(r)
+	if err == nil {
+		err = proto.Unmarshal(body, into)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+	return err == nil
 }
 
 func read(r *http.Request) ([]byte, error) {
@@ -86,8 +114,8 @@ func read(r *http.Request) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(body, maxBody))
 }
 
-func serviceName(spans *trace.ResourceSpans) string {
-	for _, attribute := range spans.GetResource().GetAttributes() {
+func serviceName(of *resource.Resource) string {
+	for _, attribute := range of.GetAttributes() {
 		if attribute.GetKey() == "service.name" {
 			return attribute.GetValue().GetStringValue()
 		}

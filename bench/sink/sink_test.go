@@ -5,7 +5,10 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otellog "go.opentelemetry.io/otel/log"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -41,5 +44,28 @@ func export(t *testing.T, addr string, compression otlptracehttp.Compression, sp
 	}
 	if err := provider.Shutdown(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestSinkCountsRecordsByService(t *testing.T) {
+	s, err := sink.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	exporter, err := otlploghttp.New(t.Context(), otlploghttp.WithEndpoint(s.Addr), otlploghttp.WithInsecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)),
+		sdklog.WithResource(resource.NewSchemaless(attribute.String("service.name", "thing"))))
+	for range 3 {
+		provider.Logger("test").Emit(t.Context(), otellog.Record{})
+	}
+	if err := provider.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Records()["thing"]; got != 3 {
+		t.Errorf("records of thing = %d, want 3", got)
 	}
 }

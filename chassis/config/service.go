@@ -35,6 +35,7 @@ type Service struct {
 	Telemetry struct {
 		Endpoint string  `config:"endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"OTLP/HTTP collector; empty exports nothing"`
 		Ratio    float64 `config:"ratio" default:"0.1" doc:"share of traces begun here that are recorded, 0 to 1"`
+		Logs     bool    `config:"logs" default:"true" doc:"whether the collector gets log records, too; false where an agent reads them from the output"`
 		Metrics  bool    `config:"metrics" default:"true" doc:"whether requests are counted and timed; false shows what that costs"`
 	} `config:"telemetry"`
 	Log struct {

@@ -35,6 +35,9 @@ type Options struct {
 	// Endpoint is the base URL of an OTLP/HTTP collector, such as http://collector:4318, that gets spans and log records.
 	// Empty exports nothing: trace ids still pass through, spans are not recorded.
 	Endpoint string
+	// SpansOnly sends no log records to Endpoint, which takes about as much of a processor as all other telemetry together: for where an
+	// agent collects Output.
+	SpansOnly bool
 	// Ratio is the share of traces begun here that are recorded, 0 to 1. A caller's decision is always followed.
 	Ratio float64
 	// Output receives the log; os.Stdout when nil.
@@ -118,7 +121,7 @@ func New(ctx context.Context, opt Options) (*Telemetry, error) {
 
 // startLogging has Log write to the collector, too.
 func (t *Telemetry) startLogging(ctx context.Context, opt Options, bound *bound) error {
-	if opt.Endpoint == "" {
+	if opt.Endpoint == "" || opt.SpansOnly {
 		return nil
 	}
 	target, err := signalURL(opt.Endpoint, "logs")

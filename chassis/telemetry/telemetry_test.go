@@ -82,6 +82,31 @@ func TestShutdownExportsWhatIsHeld(t *testing.T) {
 	}
 }
 
+func TestSpansOnlySendsNoRecords(t *testing.T) {
+	asked := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	defer server.Close()
+	out := new(bytes.Buffer)
+	tel, err := New(t.Context(), Options{Service: "greeter", Endpoint: server.URL, SpansOnly: true, Ratio: 1, Output: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := tel.Tracing.Tracer("test").Start(t.Context(), "work")
+	tel.Log.Info("hello")
+	span.End()
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(asked)
+	var got []string
+	for path := range asked {
+		got = append(got, path)
+	}
+	if !slices.Equal(got, []string{"/v1/traces"}) || !strings.Contains(out.String(), "hello") {
+		t.Errorf("the collector was asked %q, and the output is %q", got, out)
+	}
+}
+
 func TestCollectorAwayDoesNotStopAProgram(t *testing.T) {
 	tel, err := New(t.Context(), Options{Service: "orders", Endpoint: "http://127.0.0.1:1", Ratio: 1, Output: io.Discard})
 	if err != nil {

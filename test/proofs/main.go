@@ -3,10 +3,11 @@
 //
 //	go run ./test/proofs go test -race ./chassis/...
 //	go run ./test/proofs go test -race ./... -- go test -race -tags real
+//	go run ./test/proofs go test -race ./chassis/... -- go test ./internal/... -- go test -race -tags real
 //	go run ./test/proofs -unchecked go test -race ./...
 //
-// What comes after -- is a second go test, of those tests alone that its build tags bring; with the same flags, go test takes
-// what it knows of the others from its cache. With -unchecked nothing is checked: the tests run as they do for a check, so that
+// What comes after -- is another go test. When it has build tags, it is of those tests alone that these bring; with the same flags, go
+// test takes what it knows of the others from its cache. With -unchecked nothing is checked: the tests run as they do for a check, so that
 // this check, later, can take them from the cache.
 //
 // It looks only at proofs that make verify runs. Its exit status is that of the first go test that failed, or 1 when only a proof
@@ -77,17 +78,24 @@ func run(args []string, stdout, stderr io.Writer) (int, error) {
 	return conclude(code, missing(catalogue, modfile.ModulePath(module), all), stdout)
 }
 
-// split gives the go test before -- and the one after it, each ready to be run.
+// split gives the go tests between the --, each ready to be run.
 func split(args []string) ([][]string, error) {
 	var commands [][]string
-	if at := slices.Index(args, then); at >= 0 {
-		tagged, err := brought(os.DirFS("."), args[at+1:])
-		if err != nil {
-			return nil, err
+	for rest, more := args, true; more; {
+		var command []string
+		at := slices.Index(rest, then)
+		if more = at >= 0; more {
+			command, rest = rest[:at], rest[at+1:]
+		} else {
+			command = rest
 		}
-		commands = [][]string{args[:at], tagged}
-	} else {
-		commands = [][]string{args}
+		if len(commands) > 0 && len(tagsOf(command)) > 0 {
+			var err error
+			if command, err = brought(os.DirFS("."), command); err != nil {
+				return nil, err
+			}
+		}
+		commands = append(commands, command)
 	}
 	for i, command := range commands {
 		at := slices.Index(command, "test")

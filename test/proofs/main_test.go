@@ -165,6 +165,8 @@ func TestTaggedTestsRunAlone(t *testing.T) {
 		shows string
 	}{
 		"both":             {"go test ./well -- go test -tags server -skip TestFails", 0, "ok  \texample.com/m/well\t"},
+		"three":            {"go test -run TestPasses ./well -- go test -run TestOther ./well -- go test -tags server -skip TestFails", 0, "ok  \texample.com/m/well\t"},
+		"in the middle":    {"go test -run TestPasses ./well -- go test -run TestFails ./badly -- go test -tags server -skip TestFails", 1, "said by a test that fails"},
 		"a failure there":  {"go test ./well -- go test -tags=server", 1, "said on a server"},
 		"the second alone": {"go test -run TestOther ./well -- go test -tags server -skip TestFails", 1, "not proven: well TestPasses did not run"},
 		"the first alone":  {"go test ./well", 1, "not proven: well TestOnServer/one case did not run"},
