@@ -91,7 +91,7 @@ func (s *shop) shopOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := market.Plan{Seed: uint64(time.Now().UnixNano()), Products: 3, Users: 4, Orders: 8} //nolint:gosec // not before 1970
+	plan := market.Plan{Seed: uint64(time.Now().UnixNano()), Products: 3, Users: 4, Orders: 8}
 	filled, err := market.Fill(t.Context(), outside, plan, market.Options{})
 	if err != nil || filled.Failed() > 0 {
 		t.Fatalf("fill the shop: %v: %+v", err, filled)
