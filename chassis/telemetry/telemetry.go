@@ -35,8 +35,8 @@ type Options struct {
 	// Endpoint is the base URL of an OTLP/HTTP collector, such as http://collector:4318, that gets spans and log records.
 	// Empty exports nothing: trace ids still pass through, spans are not recorded.
 	Endpoint string
-	// SpansOnly sends no log records to Endpoint, which takes about as much of a processor as all other telemetry together: for where an
-	// agent collects Output.
+	// SpansOnly sends no log records to Endpoint, which takes three times as much of a processor as all other telemetry together: for
+	// where an agent collects Output.
 	SpansOnly bool
 	// Ratio is the share of traces begun here that are recorded, 0 to 1. A caller's decision is always followed.
 	Ratio float64

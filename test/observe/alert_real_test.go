@@ -29,12 +29,16 @@ const past = 3 * 24 * time.Hour / time.Duration(scale)
 // that rate the budget of two percent in an hour is gone after 17 minutes, here half a minute; before six hours are a matter, and long before days
 // are, one alert must page, and none else be raised.
 func (w *watched) aFailingServiceRaisesOneAlert(t *testing.T) {
-	watch := *w
-	free, err := port.Free(1)
+	watch := *w // with a Prometheus and an Alertmanager of its own, since the others' rules see the same in time
+	free, err := port.Free(2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch.ports.Prometheus = free[0]
+	watch.ports.Prometheus, watch.ports.Alertmanager = free[0], free[1]
+	pages := newPager(t)
+	watch.alertmanager = watch.servers(t, nil)["alertmanager"]
+	amend(t, watch.alertmanager.config(), pages.receive)
+	watch.alertmanager.run(t)
 	watch.prometheus = watch.startPrometheus(t, func(s server, config map[string]any) {
 		w.remember(t, filepath.Join(s.dir, "data"))
 		config["rule_files"] = w.compressed(t)
@@ -61,8 +65,8 @@ func (w *watched) aFailingServiceRaisesOneAlert(t *testing.T) {
 	})
 	took := time.Since(begun)
 	waitFor(t, time.Minute, "the page", func(context.Context) error {
-		if len(w.pages.taken()) == 0 {
-			return fmt.Errorf("nobody is told; Alertmanager has %v", w.alerts(t))
+		if len(pages.taken()) == 0 {
+			return fmt.Errorf("nobody is told; Alertmanager has %v", watch.alerts(t))
 		}
 		return nil
 	})
@@ -77,9 +81,9 @@ func (w *watched) aFailingServiceRaisesOneAlert(t *testing.T) {
 	if got := watch.raised(t); len(got) != 1 || got[0] != want {
 		t.Errorf("raised %q, want only %q", got, want)
 	}
-	pages := w.pages.taken()
-	if len(pages) != 1 || len(pages[0].Alerts) != 1 || pages[0].Receiver != "page" || pages[0].Alerts[0].Labels["alertname"] != "AvailabilityFastBurn" {
-		t.Errorf("the messages of Alertmanager are %+v, want one about one alert", pages)
+	told := pages.taken()
+	if len(told) != 1 || len(told[0].Alerts) != 1 || told[0].Receiver != "page" || told[0].Alerts[0].Labels["alertname"] != "AvailabilityFastBurn" {
+		t.Errorf("the messages of Alertmanager are %+v, want one about one alert", told)
 	}
 	ratio := watch.query(t, `service:http_requests_errors:ratio_rate1h{service="payments"}`)
 	if len(ratio) != 1 {

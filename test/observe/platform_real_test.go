@@ -33,7 +33,6 @@ type watched struct {
 	logs   *lines
 	sent   *wire
 	hidden *secrets
-	pages  *pager
 
 	ports                                  watch.Ports
 	prometheus, alertmanager, jaeger, loki server
@@ -72,7 +71,6 @@ func start(t *testing.T) *watched {
 	w := &watched{model: model, flags: filepath.Join(t.TempDir(), "flags.yaml"), hidden: newSecrets("not a secret: play")}
 	w.logs = &lines{hidden: w.hidden}
 	w.fulfil(t, nil)
-	w.pages = newPager(t)
 	w.startCollectors(t)
 	w.sent = newWire(t, w.ports.OTLP, w.hidden)
 	w.Platform, err = local.Start(t.Context(), local.Options{

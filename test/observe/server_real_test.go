@@ -65,7 +65,6 @@ func (w *watched) startCollectors(t *testing.T) {
 	w.ports = watch.Ports{Prometheus: free[0], Alertmanager: free[1], Jaeger: free[2], Loki: free[3], OTLP: free[4], Inner: [6]int(free[5:])}
 	all := w.servers(t, nil)
 	w.loki, w.jaeger, w.alertmanager = all["loki"], all["jaeger"], all["alertmanager"]
-	amend(t, w.alertmanager.config(), w.pages.receive)
 	for _, s := range []server{w.loki, w.jaeger, w.alertmanager} {
 		s.run(t)
 	}
