@@ -40,10 +40,10 @@ seed: ## fill the running shop with products, users and orders, the same each ti
 play: ## have people shop in the running shop until Ctrl-C, and show what they get (ARGS="-for 60s")
 	$(GO) run ./test/play $(ARGS)
 
-test: race-note ## unit tests, race detector on but for PLAIN; needs only Go and make
+test: race-note | .trellis/bin ## unit tests, race detector on but for PLAIN; needs only Go and make
 	$(GO) run ./test/proofs -unchecked $(TESTS)
 
-verify: race-note ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
+verify: race-note | .trellis/bin ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
 	$(GO) run ./test/proofs $(TESTS) -- $(GO) test $(RACE) -tags real -timeout 25m
 	cd tools && $(GO) test $(RACE) ./...
 	cd bench && $(GO) test $(RACE) ./...
@@ -117,6 +117,10 @@ tools: ## build the pinned tools now, instead of at their first use
 clean: ## remove what was built here; databases of `make up` and what undo needs stay in .trellis
 	rm -rf bin .trellis/bin .trellis/demo
 	$(GO) clean -testcache
+
+# Tests build the services there. When it is new, what the tests see of the root changes, and verify has to run them again.
+.trellis/bin:
+	@mkdir -p $@
 
 race-note:
 ifeq ($(RACE),)
