@@ -40,7 +40,7 @@ seed: ## fill the running shop with products, users and orders, the same each ti
 play: ## have people shop in the running shop until Ctrl-C, and show what they get (ARGS="-for 60s")
 	$(GO) run ./test/play $(ARGS)
 
-test: race-note | .trellis/bin ## unit tests, race detector on but for PLAIN; needs only Go and make
+test: race-note | .trellis/bin ## unit tests, race detector on but for two large packages; needs only Go and make
 	$(GO) run ./test/proofs -unchecked $(TESTS)
 
 verify: race-note | .trellis/bin ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
