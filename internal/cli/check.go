@@ -148,7 +148,7 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	if err != nil {
 		return found, err
 	}
-	deployed, err := s.yours(now.files)
+	deployed, err := s.yours(now)
 	if err == nil {
 		deployed, err = cluster.Found(m, deployed, s.FS())
 	}
@@ -171,11 +171,16 @@ func (s *session) find(ctx context.Context) (findings, error) {
 	return found, nil
 }
 
-// yours are the files with a person's own in place of what they began as: those are what is deployed.
-func (s *session) yours(files []plan.File) ([]plan.File, error) {
-	files = slices.Clone(files)
+// yours are the files with a person's own in place of what they began as, and without those that he has deleted: those are what is
+// deployed.
+func (s *session) yours(now rendered) ([]plan.File, error) {
+	deleted := map[string]bool{}
+	for _, a := range now.plan.Actions {
+		deleted[a.Path] = a.Op == plan.Skip
+	}
+	files := slices.DeleteFunc(slices.Clone(now.files), func(f plan.File) bool { return handedOver(f) && deleted[f.Path] })
 	for i, f := range files {
-		if f.Class != plan.Once || path.Ext(f.Path) != ".yaml" {
+		if !handedOver(f) {
 			continue
 		}
 		disk, err := s.Read(f.Path)
@@ -188,6 +193,9 @@ func (s *session) yours(files []plan.File) ([]plan.File, error) {
 	}
 	return files, nil
 }
+
+// handedOver reports whether a file is a manifest that is a person's once it is made.
+func handedOver(f plan.File) bool { return f.Class == plan.Once && path.Ext(f.Path) == ".yaml" }
 
 // watching are the rules and dashboards as they lie on the disk, those that a person has added too: what they ask for must be there, whether or
 // not they are as they would be made now.

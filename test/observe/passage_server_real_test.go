@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -72,24 +71,20 @@ func newPassage(t *testing.T) *passage {
 // declaredTopic is the topic that the component makes, which both of its configurations must name.
 func declaredTopic(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(production, "kafka.yaml"))
+	text, err := os.ReadFile(filepath.Join(production, "topic.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
-		var object struct {
-			Kind string
-			Spec struct {
-				Topic string `yaml:"topicName"`
-			}
-		}
-		if err := decoder.Decode(&object); err != nil {
-			t.Fatalf("the component declares no topic: %v", err)
-		}
-		if object.Kind == "KafkaTopic" {
-			return object.Spec.Topic
+	var object struct {
+		Kind string
+		Spec struct {
+			Topic string `yaml:"topicName"`
 		}
 	}
+	if err := yaml.Unmarshal(text, &object); err != nil || object.Kind != "KafkaTopic" || object.Spec.Topic == "" {
+		t.Fatalf("topic.yaml declares no topic: %v, %+v", err, object)
+	}
+	return object.Spec.Topic
 }
 
 func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
@@ -129,20 +124,13 @@ func (p *passage) chooseJaeger(t *testing.T, binary string) {
 	p.metrics = "http://" + loopback(free[3]) + "/metrics"
 }
 
-// manner is how a Jaeger decides: what percentage of the rest it keeps, after what time, and for how many traces at once it has room.
-type manner struct {
-	share, room int
-	wait        time.Duration
-}
-
-// startJaeger starts Jaeger; it is killed when the test ends.
-func (p *passage) startJaeger(t *testing.T, m manner) {
+// startJaeger starts one that keeps a share of the traces that need not be kept, in percent; it is killed when the test ends.
+func (p *passage) startJaeger(t *testing.T, share int) {
 	t.Helper()
-	values := maps.Clone(p.places)
-	values["processors.tail_sampling.num_traces"] = m.room
 	program := p.program
-	program.Args = []string{"--config=" + moved(t, "jaeger/config.yaml", values)}
-	program.Env = []string{fmt.Sprintf("TRACES_SHARE=%d", m.share), "TRACES_DECISION_WAIT=" + m.wait.String()}
+	program.Args = []string{"--config=" + moved(t, "jaeger/config.yaml", p.places)}
+	// On a busy machine, one collector may be seconds behind the other.
+	program.Env = []string{fmt.Sprintf("TRACES_SHARE=%d", share), "TRACES_DECISION_WAIT=10s"}
 	real.Run(t, program)
 }
 
