@@ -45,22 +45,24 @@ func environment(addr, admin, otlp string) (args, env []string) {
 
 // withRecords is the same program, told to send its log to the collector as well, as it does unless it is told not to.
 func (c contestant) withRecords() contestant {
-	watched := c.command
+	c = c.also("APP_TELEMETRY_LOGS=true")
 	c.name, c.records = recorded, true
-	c.command = func(addr, admin, otlp string) (args, env []string) {
-		args, env = watched(addr, admin, otlp)
-		return args, append(env, "APP_TELEMETRY_LOGS=true")
-	}
 	return c
 }
 
 // withoutTelemetry is the same program, told to measure and trace nothing; its log stays.
 func (c contestant) withoutTelemetry() contestant {
-	watched := c.command
+	c = c.also("APP_TELEMETRY_ENDPOINT=", "APP_TELEMETRY_RATIO=0", "APP_TELEMETRY_METRICS=false")
 	c.name, c.service, c.off = unwatched, "", true
+	return c
+}
+
+// also is the same program with more in its environment, which goes before what was there.
+func (c contestant) also(more ...string) contestant {
+	before := c.command
 	c.command = func(addr, admin, otlp string) (args, env []string) {
-		args, env = watched(addr, admin, otlp)
-		return args, append(env, "APP_TELEMETRY_ENDPOINT=", "APP_TELEMETRY_RATIO=0", "APP_TELEMETRY_METRICS=false")
+		args, env = before(addr, admin, otlp)
+		return args, append(env, more...)
 	}
 	return c
 }

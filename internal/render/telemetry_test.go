@@ -9,23 +9,26 @@ import (
 	kresource "k8s.io/apimachinery/pkg/api/resource"
 )
 
-// TestProductionsTelemetryDecidesAsALaptops has the policies of tail sampling, and all that comes before it, be the same in production,
-// where collectors and Jaeger have configurations of their own.
-func TestProductionsTelemetryDecidesAsALaptops(t *testing.T) {
+// component is what becomes of observability/ in production.
+const component = "mesh/environments/production/components/observability/"
+
+// newTelemetry is a platform with what watches it.
+func newTelemetry(t *testing.T) *platform {
+	t.Helper()
 	p := newPlatform(t)
 	files, err := p.r.Platform(p.model(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.put(files)
-	const component = "mesh/environments/production/components/observability/"
-	read := func(path string) any {
-		var config any
-		if err := yaml.Unmarshal([]byte(p.read(path)), &config); err != nil {
-			t.Fatal(err)
-		}
-		return config
-	}
+	return p
+}
+
+// TestProductionsTelemetryDecidesAsALaptops has the policies of tail sampling, and all that comes before it, be the same in production,
+// where collectors and Jaeger have configurations of their own.
+func TestProductionsTelemetryDecidesAsALaptops(t *testing.T) {
+	p := newTelemetry(t)
+	read := func(path string) any { return yamlOf(t, p.read(path)) }
 	laptop, collector, jaeger := read("observability/jaeger/config.yaml"), read(component+"collector/config.yaml"), read(component+"jaeger/config.yaml")
 	for _, same := range []struct {
 		of    any
@@ -50,10 +53,10 @@ func TestProductionsTelemetryDecidesAsALaptops(t *testing.T) {
 		}
 	}
 	topic := at(t, collector, "exporters", "kafka", "traces", "topic")
-	if read := at(t, jaeger, "receivers", "kafka", "traces", "topic"); topic == nil || read != topic {
-		t.Errorf("collectors write to %v, and Jaeger reads %v", topic, read)
+	if consumed := at(t, jaeger, "receivers", "kafka", "traces", "topic"); topic == nil || consumed != topic {
+		t.Errorf("collectors write to %v, and Jaeger reads %v", topic, consumed)
 	}
-	if made := at(t, yamlOf(t, p.read(component+"topic.yaml")), "spec", "topicName"); made != topic {
+	if made := at(t, read(component+"topic.yaml"), "spec", "topicName"); made != topic {
 		t.Errorf("collectors write to %v, and %v is made", topic, made)
 	}
 }
@@ -61,13 +64,7 @@ func TestProductionsTelemetryDecidesAsALaptops(t *testing.T) {
 // TestJaegerFreesMemoryBeforeItRefusesSpans has Go collect its garbage more often before the memory limiter's soft limit is reached: else
 // garbage alone would have spans refused.
 func TestJaegerFreesMemoryBeforeItRefusesSpans(t *testing.T) {
-	p := newPlatform(t)
-	files, err := p.r.Platform(p.model(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.put(files)
-	const component = "mesh/environments/production/components/observability/"
+	p := newTelemetry(t)
 	for _, test := range []struct{ workload, config string }{
 		{"observability/jaeger/jaeger.yaml", "observability/jaeger/config.yaml"},
 		{component + "collector.yaml", component + "collector/config.yaml"},
