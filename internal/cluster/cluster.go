@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/trellis-mesh/trellis/internal/spec"
 	"github.com/trellis-mesh/trellis/internal/workspace"
 )
@@ -46,6 +48,7 @@ type Platform struct {
 	kind   *kindCluster
 	client *client // nil until the cluster answers
 	steps  *steps
+	built  kustomized
 }
 
 // ErrNoCluster says that the platform has no cluster on this machine.
@@ -142,6 +145,7 @@ func (p *Platform) Up(ctx context.Context) (*Report, error) {
 	defer unlock()
 	began := time.Now()
 	var images map[string]string
+	var services []*unstructured.Unstructured
 	for _, s := range []step{
 		{"machine", 10 * time.Second, p.checkMachine},
 		{"build", 15 * time.Minute, func(ctx context.Context, say sayer) (string, error) {
@@ -154,8 +158,14 @@ func (p *Platform) Up(ctx context.Context) (*Report, error) {
 		{"istio", 10 * time.Minute, p.installIstio},
 		{"mesh", 2 * time.Minute, p.applyEnvironment},
 		{"stores", 10 * time.Minute, p.prepareStores},
-		{"migrate", 5 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.migrate(ctx, say, images) }},
-		{"services", 10 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.applyServices(ctx, say, images) }},
+		{"migrate", 5 * time.Minute, func(ctx context.Context, say sayer) (string, error) {
+			var err error
+			if services, err = p.builtServices(ctx, images); err != nil {
+				return "", err
+			}
+			return p.migrate(ctx, say, services)
+		}},
+		{"services", 10 * time.Minute, func(ctx context.Context, say sayer) (string, error) { return p.applyServices(ctx, say, services) }},
 		{"observe", 10 * time.Minute, p.waitForTelemetry},
 		{"gateway", 2 * time.Minute, p.waitForGateway},
 	} {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -48,9 +50,10 @@ func (p *Platform) serviceObjects() ([]*unstructured.Unstructured, error) {
 	return p.kustomize(k)
 }
 
-// kustomize builds a kustomization that is in no file, over a copy of the platform's manifests in memory.
+// kustomize builds a kustomization that is in no file, over a copy of the platform's manifests in memory. Several steps ask for the same
+// one: while no manifest changes, it is built once. The objects are the caller's own.
 func (p *Platform) kustomize(k types.Kustomization) ([]*unstructured.Unstructured, error) {
-	memory, err := p.manifests()
+	memory, sum, err := p.manifests()
 	if err != nil {
 		return nil, fmt.Errorf("read the manifests: %w", err)
 	}
@@ -64,6 +67,12 @@ func (p *Platform) kustomize(k types.Kustomization) ([]*unstructured.Unstructure
 	raw, err := yaml.Marshal(k)
 	if err != nil {
 		return nil, err
+	}
+	key := string(raw) + sum
+	p.built.Lock()
+	defer p.built.Unlock()
+	if objects, before := p.built.objects[key]; before {
+		return copies(objects), nil
 	}
 	if err := memory.WriteFile(at+"/kustomization.yaml", raw); err != nil {
 		return nil, err
@@ -81,17 +90,36 @@ func (p *Platform) kustomize(k types.Kustomization) ([]*unstructured.Unstructure
 		return nil, err
 	}
 	inOrder(objects)
-	return objects, nil
+	if p.built.objects == nil {
+		p.built.objects = map[string][]*unstructured.Unstructured{}
+	}
+	p.built.objects[key] = objects
+	return copies(objects), nil
 }
 
-// manifests are the files that kustomizations are made of, in memory.
-func (p *Platform) manifests() (filesys.FileSystem, error) {
+// kustomized are the objects of kustomizations that were built, by the kustomization and a hash of all manifests.
+type kustomized struct {
+	sync.Mutex
+	objects map[string][]*unstructured.Unstructured
+}
+
+func copies(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	all := make([]*unstructured.Unstructured, len(objects))
+	for i, o := range objects {
+		all[i] = o.DeepCopy()
+	}
+	return all
+}
+
+// manifests are the files that kustomizations are made of, in memory, and a hash of them all.
+func (p *Platform) manifests() (memory filesys.FileSystem, sum string, err error) {
 	root, err := os.OpenRoot(p.Root)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() { _ = root.Close() }()
-	memory := filesys.MakeFsInMemory()
+	memory = filesys.MakeFsInMemory()
+	hash := sha256.New()
 	for _, folder := range []string{"mesh", "observability", "services"} {
 		err := fs.WalkDir(root.FS(), folder, func(name string, entry fs.DirEntry, err error) error {
 			switch {
@@ -108,13 +136,14 @@ func (p *Platform) manifests() (filesys.FileSystem, error) {
 			if err != nil {
 				return err
 			}
+			fmt.Fprintf(hash, "%q %x\n", name, sha256.Sum256(content))
 			return memory.WriteFile("/"+name, content)
 		})
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return memory, nil
+	return memory, string(hash.Sum(nil)), nil
 }
 
 // decodeObjects reads the documents of a YAML text.

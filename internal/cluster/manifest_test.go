@@ -131,6 +131,10 @@ func TestManifestsAreReadWhereTheyAre(t *testing.T) {
 	if err != nil || len(objects) != 2 || title(objects[0]) != "Namespace one" || title(objects[1]) != "ConfigMap one/two" {
 		t.Errorf("%v, %v", objects, err)
 	}
+	objects[0].SetName("changed") // by who asked, who has them for themselves
+	if again, err := p.environmentObjects(); err != nil || len(again) != 2 || title(again[0]) != "Namespace one" {
+		t.Errorf("again: %v, %v", again, err)
+	}
 	if services, err := p.serviceObjects(); err != nil || services != nil {
 		t.Errorf("of a platform without services: %v, %v", services, err)
 	}

@@ -72,30 +72,18 @@ func (p *Platform) keepStable(ctx context.Context, objects []*unstructured.Unstr
 	return nil
 }
 
-// migrate runs the services' migration jobs and waits for them, so that the pods that come after find their tables.
-func (p *Platform) migrate(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.builtServices(ctx, images)
-	if err != nil {
-		return "", err
-	}
-	var jobs, needed []*unstructured.Unstructured
-	for _, o := range objects {
-		switch o.GetKind() {
-		case "Job":
-			jobs = append(jobs, o)
-		case "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget":
-		default: // identities and rules, without which a job has no way to its database
-			needed = append(needed, o)
-		}
-	}
-	if len(jobs) == 0 {
-		return "nothing to migrate", nil
-	}
-	if err := p.client.record(ctx, "services", objects); err != nil {
+// migrate applies what the services' pods and jobs need, identities and rules, runs their migration jobs and waits for them, so that the
+// pods that come after find their tables.
+func (p *Platform) migrate(ctx context.Context, say sayer, services []*unstructured.Unstructured) (string, error) {
+	needed, jobs, _ := inTurn(services)
+	if err := p.client.record(ctx, "services", services); err != nil {
 		return "", err
 	}
 	if err := p.client.applyAll(ctx, needed, say); err != nil {
 		return "", err
+	}
+	if len(jobs) == 0 {
+		return "nothing to migrate", nil
 	}
 	ran := 0
 	for _, job := range jobs {
@@ -111,6 +99,22 @@ func (p *Platform) migrate(ctx context.Context, say sayer, images map[string]str
 		return "", err
 	}
 	return fmt.Sprintf("%d of %d jobs had to run", ran, len(jobs)), nil
+}
+
+// inTurn parts the services' objects by when they are made: what a pod or a job needs to run, the jobs, and then the pods and what
+// counts them.
+func inTurn(services []*unstructured.Unstructured) (needed, jobs, workloads []*unstructured.Unstructured) {
+	for _, o := range services {
+		switch o.GetKind() {
+		case "Job":
+			jobs = append(jobs, o)
+		case "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget":
+			workloads = append(workloads, o)
+		default:
+			needed = append(needed, o)
+		}
+	}
+	return needed, jobs, workloads
 }
 
 // freshJob makes a job, unless it was made for the same image before. A job that was made for another one is removed first: jobs
@@ -147,25 +151,19 @@ func (c *client) freshJob(ctx context.Context, job *unstructured.Unstructured) (
 	return true, err
 }
 
-// applyServices applies the services and waits until the pods of all are replaced.
-func (p *Platform) applyServices(ctx context.Context, say sayer, images map[string]string) (string, error) {
-	objects, err := p.builtServices(ctx, images)
+// applyServices applies the services' workloads, for which migrate has made all else, removes what is declared no more, and waits until the
+// pods of all are replaced.
+func (p *Platform) applyServices(ctx context.Context, say sayer, services []*unstructured.Unstructured) (string, error) {
+	_, jobs, workloads := inTurn(services)
+	if err := p.client.applyAll(ctx, workloads, say); err != nil {
+		return "", err
+	}
+	removed, err := p.client.prune(ctx, "services", services)
 	if err != nil {
 		return "", err
 	}
-	applied := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool { return o.GetKind() == "Job" })
-	if err := p.client.record(ctx, "services", objects); err != nil {
+	if err := p.client.waitReady(ctx, workloads, say); err != nil {
 		return "", err
 	}
-	if err := p.client.applyAll(ctx, applied, say); err != nil {
-		return "", err
-	}
-	removed, err := p.client.prune(ctx, "services", objects)
-	if err != nil {
-		return "", err
-	}
-	if err := p.client.waitReady(ctx, applied, say); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%d services, %d objects%s", len(p.Model.Services), len(applied), alsoRemoved(removed)), nil
+	return fmt.Sprintf("%d services, %d objects%s", len(p.Model.Services), len(services)-len(jobs), alsoRemoved(removed)), nil
 }

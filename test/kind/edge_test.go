@@ -80,8 +80,11 @@ func TestOnlyDeclaredEdgesAreOpen(t *testing.T) {
 	}
 	rows := [][]any{{"FROM", "TO", "OPERATION", "DECLARED", "ANSWER"}}
 	open, closed := 0, 0
-	for _, caller := range s.Model.Services {
+	for i, caller := range s.Model.Services {
 		p := s.probeOf(t, caller.Name)
+		if next := i + 1; next < len(s.Model.Services) {
+			s.announce(t, s.Model.Services[next].Name)
+		}
 		for _, callee := range s.Model.Services {
 			if callee == caller || callee.Contract == nil {
 				continue

@@ -38,7 +38,7 @@ type probe struct {
 	namespace, pod string
 
 	mu      sync.Mutex
-	address string
+	address string // "" until it runs
 }
 
 // pods are the probes that run.
@@ -67,7 +67,24 @@ func (s *shop) probe(t *testing.T, namespace, account, app string) *probe {
 	return p
 }
 
+// announce has a probe start that will be asked for soon.
+func (s *shop) announce(t *testing.T, service string) {
+	t.Helper()
+	if _, err := probes.make(t.Context(), s, s.namespace, service, service); err != nil {
+		t.Fatalf("start a probe as %s: %v", service, err)
+	}
+}
+
 func (l *pods) get(ctx context.Context, s *shop, namespace, account, app string) (*probe, error) {
+	p, err := l.make(ctx, s, namespace, account, app)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.await(ctx)
+}
+
+// make gives a probe that may not run yet.
+func (l *pods) make(ctx context.Context, s *shop, namespace, account, app string) (*probe, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	name := probeName + "-" + account
@@ -94,18 +111,7 @@ func (l *pods) get(ctx context.Context, s *shop, namespace, account, app string)
 	}
 	p := &probe{s: s, namespace: namespace, pod: name}
 	l.running[key] = p
-	return p, until(ctx, func() error {
-		pod, err := api.Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		for _, c := range pod.Status.ContainerStatuses {
-			if c.Name == probeName && c.State.Running != nil {
-				return p.open(ctx)
-			}
-		}
-		return fmt.Errorf("its container does not run: %s", pod.Status.Phase)
-	})
+	return p, nil
 }
 
 // remove ends all that run.
@@ -163,16 +169,26 @@ func probePod(namespace, name, account, app, image string) *corev1.Pod {
 	}
 }
 
-// open leads a port of this machine to the probe.
-func (p *probe) open(ctx context.Context) error {
-	address, _, err := p.s.Forward(ctx, p.namespace, p.pod, probePort) // until the tests end
-	if err != nil {
-		return err
-	}
+// await waits until the probe runs, and leads a port of this machine to it.
+func (p *probe) await(ctx context.Context) error {
 	p.mu.Lock()
-	p.address = address
-	p.mu.Unlock()
-	return nil
+	defer p.mu.Unlock()
+	if p.address != "" {
+		return nil
+	}
+	return until(ctx, func() error {
+		pod, err := p.s.kube.CoreV1().Pods(p.namespace).Get(ctx, p.pod, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, c := range pod.Status.ContainerStatuses {
+			if c.Name == probeName && c.State.Running != nil {
+				p.address, _, err = p.s.Forward(ctx, p.namespace, p.pod, probePort) // until the tests end
+				return err
+			}
+		}
+		return fmt.Errorf("its container does not run: %s", pod.Status.Phase)
+	})
 }
 
 // order tells the probe something and reads what it answers.
