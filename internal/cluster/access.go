@@ -46,7 +46,7 @@ func (p *Platform) Load(ctx context.Context, folder string) (string, error) {
 	}
 	image := images[path.Base(folder)]
 	for _, node := range found {
-		if _, err := copyImages(ctx, node, localImages(ctx, []string{image}), say); err != nil {
+		if _, err := copyImages(ctx, node, imageIDs(ctx, []string{image}), say); err != nil {
 			return "", fmt.Errorf("copy the image of %s into the node %s: %w%s", folder, node, err, commandOutput(err))
 		}
 	}

@@ -151,12 +151,13 @@ func (p *Platform) loadImages(ctx context.Context, say sayer, services map[strin
 	if err != nil {
 		return "", err
 	}
-	wanted = append(wanted, slices.Sorted(maps.Values(services))...)
+	built := slices.Sorted(maps.Values(services))
 	found, err := p.kind.nodes()
 	if err != nil {
 		return "", err
 	}
-	here := localImages(ctx, wanted)
+	here := imageIDs(ctx, wanted)
+	maps.Copy(here, imageIDs(ctx, built))
 	copied := 0
 	for _, node := range found {
 		n, err := copyImages(ctx, node, here, say)
@@ -166,21 +167,10 @@ func (p *Platform) loadImages(ctx context.Context, say sayer, services map[strin
 		copied += n
 	}
 	text := fmt.Sprintf("%d copied", copied)
-	if pulled := len(wanted) - len(here); pulled > 0 {
+	if pulled := len(wanted) + len(built) - len(here); pulled > 0 {
 		text += fmt.Sprintf(", %d left to the node to pull", pulled)
 	}
 	return text, nil
-}
-
-// localImages are the identities of those images that this machine has.
-func localImages(ctx context.Context, wanted []string) map[string]string {
-	here := map[string]string{}
-	for _, image := range wanted {
-		if id, err := docker(ctx, "image", "inspect", "--format", "{{.Id}}", image); err == nil {
-			here[image] = strings.TrimSpace(id)
-		}
-	}
-	return here
 }
 
 // loadedMark is a file of the node that says which images were copied into it: a name and its identity a line.

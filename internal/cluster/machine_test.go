@@ -228,6 +228,27 @@ func TestNodeImageIsNotPulledWhenItIsThere(t *testing.T) {
 	}
 }
 
+func TestDockerIsAskedOnceForImagesThatAreAllThere(t *testing.T) {
+	docker := newFakeDocker(t, map[string]string{"image": "sha256:1\nsha256:2"})
+	both := []string{"a:1", "b:1"}
+	if ids := imageIDs(t.Context(), both); len(ids) != 2 || ids["a:1"] != "sha256:1" || ids["b:1"] != "sha256:2" {
+		t.Errorf("of two that are there: %v", ids)
+	}
+	if asked := strings.Count(docker.asked(t), "\n"); asked != 1 {
+		t.Errorf("docker was asked %d times", asked)
+	}
+	docker.answers(t, "image", "sha256:2\n!Error: No such image: a:1") // as it answers when one of them is not there
+	if ids := imageIDs(t.Context(), both); len(ids) != 0 {
+		t.Errorf("of one that is there, whichever it is: %v", ids)
+	}
+	if asked := strings.Count(docker.asked(t), "\n"); asked != 1+3 {
+		t.Errorf("docker was asked %d times, and then for both, and for each", asked)
+	}
+	if ids := imageIDs(t.Context(), nil); len(ids) != 0 {
+		t.Errorf("of none: %v", ids)
+	}
+}
+
 func TestWhatIsAtFaultWhenImagesAreNotBuilt(t *testing.T) {
 	base := buildError(io.ErrUnexpectedEOF, "Error: failed to publish images: error building: fetching base image: no such host", "example.com/base:1")
 	mustSay(t, base, "the base image example.com/base:1 is not on this machine and cannot be pulled", "no such host", "images.references.base", BaseImageVariable, "docker load")

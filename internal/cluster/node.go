@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	osexec "os/exec"
@@ -431,8 +432,29 @@ func otherImage(part, variable string) string {
 }
 
 func imageExists(ctx context.Context, image string) bool {
-	_, err := docker(ctx, "image", "inspect", "--format", "{{.Id}}", image)
-	return err == nil
+	return len(imageIDs(ctx, []string{image})) > 0
+}
+
+// imageIDs are the identities of those images that this machine has. Docker is asked once where it has them all, which it mostly does of
+// images that were built here; else once for each.
+func imageIDs(ctx context.Context, images []string) map[string]string {
+	ids := map[string]string{}
+	if len(images) == 0 {
+		return ids
+	}
+	out, err := docker(ctx, append([]string{"image", "inspect", "--format", "{{.Id}}"}, images...)...)
+	if found := strings.Fields(out); err == nil && len(found) == len(images) {
+		for i, image := range images {
+			ids[image] = found[i]
+		}
+		return ids
+	}
+	if len(images) > 1 {
+		for _, image := range images {
+			maps.Copy(ids, imageIDs(ctx, []string{image}))
+		}
+	}
+	return ids
 }
 
 // docker runs Docker's command and gives its output.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -135,10 +136,12 @@ func hashFiles(h io.Writer, folder string) error {
 func (p *Platform) remembered(ctx context.Context, recipes map[string]string) map[string]string {
 	images := map[string]string{}
 	for folder, before := range p.builtBefore() {
-		if recipe, asked := recipes[folder]; asked && before.Recipe == recipe && imageExists(ctx, before.Image) {
+		if recipe, asked := recipes[folder]; asked && before.Recipe == recipe {
 			images[folder] = before.Image
 		}
 	}
+	here := imageIDs(ctx, slices.Sorted(maps.Values(images)))
+	maps.DeleteFunc(images, func(_, image string) bool { return here[image] == "" })
 	return images
 }
 

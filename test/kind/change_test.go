@@ -64,47 +64,60 @@ func (s *shop) waitRollout(t *testing.T, name string) {
 // scale gives services as many pods each, until the test ends. An autoscaler would take them away again: it is told so, too.
 func (s *shop) scale(t *testing.T, pods int32, services ...string) {
 	t.Helper()
+	var before []scaled
 	for _, service := range services {
-		s.scaleOne(t, service, pods)
+		before = append(before, s.scaleOf(t, service))
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+		defer cancel()
+		for _, b := range before {
+			if err := s.setReplicas(ctx, b.service, b.pods, b.autoscaler); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, b := range before { // they go beside each other
+			if err := s.rolledOut(ctx, b.service); err != nil {
+				t.Error(err)
+			}
+			if b.autoscaler != nil {
+				if err := s.bound(ctx, b.service, *b.autoscaler.Spec.MinReplicas, b.autoscaler.Spec.MaxReplicas); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for _, b := range before {
+		if err := s.setReplicas(t.Context(), b.service, pods, b.autoscaler); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, service := range services {
 		s.waitRollout(t, service)
 	}
 }
 
-func (s *shop) scaleOne(t *testing.T, service string, pods int32) {
+// scaled is how many pods a service has, and by what autoscaler; nil when there is none.
+type scaled struct {
+	service    string
+	pods       int32
+	autoscaler *autoscalingv2.HorizontalPodAutoscaler
+}
+
+func (s *shop) scaleOf(t *testing.T, service string) scaled {
 	t.Helper()
 	deployment, err := s.kube.AppsV1().Deployments(s.namespace).Get(t.Context(), service, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := *deployment.Spec.Replicas
 	autoscaler, err := s.kube.AutoscalingV2().HorizontalPodAutoscalers(s.namespace).Get(t.Context(), service, metav1.GetOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		t.Fatal(err)
+	if apierrors.IsNotFound(err) {
+		return scaled{service, *deployment.Spec.Replicas, nil}
 	}
 	if err != nil {
-		autoscaler = nil
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
-		defer cancel()
-		if err := s.setReplicas(ctx, service, before, autoscaler); err != nil {
-			t.Error(err)
-			return
-		}
-		if err := s.rolledOut(ctx, service); err != nil {
-			t.Error(err)
-		}
-		if autoscaler != nil {
-			if err := s.bound(ctx, service, *autoscaler.Spec.MinReplicas, autoscaler.Spec.MaxReplicas); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	if err := s.setReplicas(t.Context(), service, pods, autoscaler); err != nil {
 		t.Fatal(err)
 	}
+	return scaled{service, *deployment.Spec.Replicas, autoscaler}
 }
 
 func (s *shop) setReplicas(ctx context.Context, service string, n int32, autoscaler *autoscalingv2.HorizontalPodAutoscaler) error {

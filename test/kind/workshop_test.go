@@ -113,7 +113,7 @@ func (w *workshop) run(args ...string) time.Duration {
 		w.t.Fatalf("%v\n%s", err, out)
 	}
 	took := time.Since(began)
-	w.t.Logf("scaffold %s took %s", strings.Join(args, " "), tenths(took))
+	w.t.Logf("scaffold %s took %s\n%s", strings.Join(args, " "), tenths(took), out)
 	return took
 }
 
