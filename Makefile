@@ -120,9 +120,12 @@ clean: ## remove what was built here; databases of `make up` and what undo needs
 	rm -rf bin .trellis/bin .trellis/demo
 	$(GO) clean -testcache
 
-# Tests build the services there. When it is new, what the tests see of the root changes, and verify has to run them again.
+# What tests see of the root is to stay as it is: else verify has to run again what test has run. Tests build the services in this folder, and
+# Go asks git for its state as it builds, which git would note in its own folder.
 .trellis/bin:
 	@mkdir -p $@
+
+export GIT_OPTIONAL_LOCKS := 0
 
 race-note:
 ifeq ($(RACE),)
