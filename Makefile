@@ -42,13 +42,13 @@ seed: ## fill the running shop with products, users and orders, the same each ti
 play: ## have people shop in the running shop until Ctrl-C, and show what they get (ARGS="-for 60s")
 	$(GO) run ./test/play $(ARGS)
 
-test: race-note | .trellis/bin ## unit tests, race detector on but for two large packages; needs only Go and make
+test: race-note | .trellis/bin ## unit tests, race detector on but for two large packages and SQLite; needs only Go and make
 	$(GO) run ./test/proofs -unchecked $(TESTS)
 
 verify: race-note | .trellis/bin ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
 	$(GO) run ./test/proofs $(TESTS) -- $(GO) test $(RACE) -tags real -timeout 25m
 	cd tools && $(GO) test $(RACE) ./...
-	cd bench && $(GO) test $(RACE) $$($(GO) list -f '{{if .TestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+	cd bench && $(GO) test $(RACE) $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 	$(MAKE) mesh-proof
 
 mesh-proof: ## prove each rule of the mesh with traffic through real Envoys (.ci/setup fetches them), and print the tables

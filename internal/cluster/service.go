@@ -108,7 +108,7 @@ func inTurn(services []*unstructured.Unstructured) (needed, jobs, workloads []*u
 		switch o.GetKind() {
 		case "Job":
 			jobs = append(jobs, o)
-		case "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget":
+		case "Deployment", "StatefulSet", "DaemonSet", "CronJob", "HorizontalPodAutoscaler", "PodDisruptionBudget":
 			workloads = append(workloads, o)
 		default:
 			needed = append(needed, o)

@@ -109,6 +109,29 @@ func TestJobRunsOnceForAnImage(t *testing.T) {
 	}
 }
 
+func TestPodsComeAfterWhatTheyNeed(t *testing.T) {
+	var objects []*unstructured.Unstructured
+	for _, kind := range []string{"ServiceAccount", "ConfigMap", "AuthorizationPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job"} {
+		o := &unstructured.Unstructured{}
+		o.SetKind(kind)
+		objects = append(objects, o)
+	}
+	kinds := func(objects []*unstructured.Unstructured) (all []string) {
+		for _, o := range objects {
+			all = append(all, o.GetKind())
+		}
+		return all
+	}
+	needed, jobs, workloads := inTurn(objects)
+	want := [][]string{
+		{"ServiceAccount", "ConfigMap", "AuthorizationPolicy"}, {"Job"},
+		{"PodDisruptionBudget", "HorizontalPodAutoscaler", "Deployment", "StatefulSet", "DaemonSet", "CronJob"},
+	}
+	if diff := cmp.Diff(want, [][]string{kinds(needed), kinds(jobs), kinds(workloads)}); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatIsDeclaredNoMoreIsRemoved(t *testing.T) {
 	declared := func(names ...string) (out []*unstructured.Unstructured) {
 		for _, name := range names {

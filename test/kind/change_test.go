@@ -69,21 +69,22 @@ func (s *shop) scale(t *testing.T, pods int32, services ...string) {
 		before = append(before, s.scaleOf(t, service))
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
-		defer cancel()
-		for _, b := range before {
-			if err := s.setReplicas(ctx, b.service, b.pods, b.autoscaler); err != nil {
+		try := func(fn func(ctx context.Context) error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+			defer cancel()
+			if err := fn(ctx); err != nil {
 				t.Error(err)
 			}
 		}
+		for _, b := range before {
+			try(func(ctx context.Context) error { return s.setReplicas(ctx, b.service, b.pods, b.autoscaler) })
+		}
 		for _, b := range before { // they go beside each other
-			if err := s.rolledOut(ctx, b.service); err != nil {
-				t.Error(err)
-			}
+			try(func(ctx context.Context) error { return s.rolledOut(ctx, b.service) })
 			if b.autoscaler != nil {
-				if err := s.bound(ctx, b.service, *b.autoscaler.Spec.MinReplicas, b.autoscaler.Spec.MaxReplicas); err != nil {
-					t.Error(err)
-				}
+				try(func(ctx context.Context) error {
+					return s.bound(ctx, b.service, *b.autoscaler.Spec.MinReplicas, b.autoscaler.Spec.MaxReplicas)
+				})
 			}
 		}
 	})

@@ -70,7 +70,9 @@ func (s *shop) probe(t *testing.T, namespace, account, app string) *probe {
 // announce has a probe start that will be asked for soon.
 func (s *shop) announce(t *testing.T, service string) {
 	t.Helper()
-	if _, err := probes.make(t.Context(), s, s.namespace, service, service); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := probes.make(ctx, s, s.namespace, service, service); err != nil {
 		t.Fatalf("start a probe as %s: %v", service, err)
 	}
 }
