@@ -38,7 +38,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	program = filepath.Join(dir, "scaffold")
 	args := []string{"build", "-o", program}
-	if raceDetector && os.Getenv(soak.Variable) != "" {
+	if soak.Race && soak.On() {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/scaffold")...).CombinedOutput(); err != nil {
