@@ -13,8 +13,9 @@ RACE     := $(RACE_ALL:%=% -gcflags=modernc.org/...=-race=false)
 MODULES := . bench mesh/proof tools
 
 # verify runs what test does, which it takes from go test's cache where nothing has changed, and the tests that need real servers.
-# Each proof of a pattern (docs/patterns) must pass.
-TESTS = $(GO) test $(RACE) -timeout 15m $$($(GO) list ./... | grep -v $(PLAIN:%=-e '/%$$')) -- $(GO) test -timeout 15m $(PLAIN:%=./%)
+# Each proof of a pattern (docs/patterns) must pass. Neither vets, which is a part of lint and costs a minute where nothing is compiled.
+GO_TEST = $(GO) test -vet=off
+TESTS = $(GO_TEST) $(RACE) -timeout 15m $$($(GO) list ./... | grep -v $(PLAIN:%=-e '/%$$')) -- $(GO_TEST) -timeout 15m $(PLAIN:%=./%)
 
 # These go through hundreds of whole platforms, which takes ten times as long under the race detector. The tests of internal/cli have it
 # watch the same code at work, and soak has it on everywhere.
@@ -46,13 +47,13 @@ test: race-note | .trellis/bin ## unit tests, race detector on but for two large
 	$(GO) run ./test/proofs -unchecked $(TESTS)
 
 verify: race-note | .trellis/bin ## tests on real PostgreSQL, Redis and Kafka (.ci/setup installs them), the proofs of all patterns, and the nested modules
-	$(GO) run ./test/proofs $(TESTS) -- $(GO) test $(RACE) -tags real -timeout 25m
-	cd tools && $(GO) test $(RACE) ./...
-	cd bench && $(GO) test $(RACE) $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
+	$(GO) run ./test/proofs $(TESTS) -- $(GO_TEST) $(RACE) -tags real -timeout 25m
+	cd tools && $(GO_TEST) $(RACE) ./...
+	cd bench && $(GO_TEST) $(RACE) $$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...)
 	$(MAKE) mesh-proof
 
 mesh-proof: ## prove each rule of the mesh with traffic through real Envoys (.ci/setup fetches them), and print the tables
-	cd mesh/proof && $(GO) test -count 1 -timeout 15m
+	cd mesh/proof && $(GO_TEST) -count 1 -timeout 15m
 
 mesh-bench: ## measure how much configuration a sidecar gets, with scoping and without, and write it to docs/mesh.md
 	cd mesh/proof && $(GO) test -count 1 -timeout 15m -run TestConfigurationSize -update
@@ -81,7 +82,7 @@ lint: ## every static check: linters, formatting, declarations, licences, docume
 	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
 		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:" $$unformatted; exit 1; fi
 	$(GO) run ./cmd/scaffold check
-	$(GO) test ./test/docs -run 'TestDocuments'
+	$(GO_TEST) ./test/docs -run 'TestDocuments'
 	cd tools && $(GO) run ./licences -tests ../mesh/proof .. ../bench
 	cd tools && $(GO) run ./tracked ..
 

@@ -95,10 +95,10 @@ func (c *checked) Import(importPath string) (*types.Package, error) {
 // list has the go command say where it keeps what the packages export.
 func (c *checked) list(imports []string) {
 	c.t.Helper()
-	args := append([]string{"list", "-export", "-deps", "-json=ImportPath,Export"}, imports...)
+	args := append([]string{"list", "-buildvcs=false", "-export", "-deps", "-json=ImportPath,Export"}, imports...)
 	command := exec.CommandContext(c.t.Context(), "go", args...)
 	command.Dir = "../.."
-	command.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOPROXY=off", "GOWORK=off")
+	command.Env = append(os.Environ(), "GOPROXY=off", "GOWORK=off")
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()

@@ -17,7 +17,8 @@ import (
 )
 
 // brought is a go test of the tests alone that its build tags bring: those in files that are left out without these tags. Its
-// packages and their names are added to the command.
+// packages and their names are added to the command. go test starts packages in the order in which they stand, and those in test, of
+// the whole platform, take longest: they come first, lest the last of them runs alone at the end.
 func brought(tree fs.FS, command []string) ([]string, error) {
 	tags := tagsOf(command)
 	names, packages := map[string]bool{}, map[string]bool{}
@@ -43,7 +44,9 @@ func brought(tree fs.FS, command []string) ([]string, error) {
 		return nil, fmt.Errorf("no test needs the build tags %s", strings.Join(tags, ","))
 	}
 	run := "^(" + strings.Join(slices.Sorted(maps.Keys(names)), "|") + ")$"
-	return append(append(slices.Clone(command), "-run", run), slices.Sorted(maps.Keys(packages))...), nil
+	order := slices.Sorted(maps.Keys(packages))
+	slices.Reverse(order)
+	return append(append(slices.Clone(command), "-run", run), order...), nil
 }
 
 // left tells of a folder that go test ./... leaves out, too.
