@@ -50,15 +50,14 @@ func (h *exportHandler) Handle(ctx context.Context, r slog.Record) error {
 	record.SetSeverity(severity(r.Level))
 	record.SetSeverityText(r.Level.String())
 	record.SetBody(attribute.StringValue(valid(Redact(r.Message))))
-	record.AddAttributes(h.attrs...)
 
 	ids := ContextIDs(ctx)
-	attrs := make([]attribute.KeyValue, 0, r.NumAttrs()+2)
+	attrs := append(make([]attribute.KeyValue, 0, len(h.attrs)+r.NumAttrs()+2), h.attrs...)
 	if ids.Request != "" {
-		attrs = append(attrs, attribute.String("request_id", ids.Request))
+		attrs = set(attrs, attribute.String("request_id", ids.Request))
 	}
 	if ids.Correlation != "" && ids.Correlation != ids.Request {
-		attrs = append(attrs, attribute.String("correlation_id", ids.Correlation))
+		attrs = set(attrs, attribute.String("correlation_id", ids.Correlation))
 	}
 	r.Attrs(func(a slog.Attr) bool {
 		attrs = exported(attrs, h.prefix, a)
@@ -90,9 +89,21 @@ func exported(to []attribute.KeyValue, prefix string, a slog.Attr) []attribute.K
 	case a.Key == "":
 		return to
 	case SensitiveKey(a.Key):
-		return append(to, attribute.String(key, Redacted))
+		return set(to, attribute.String(key, Redacted))
 	}
-	return append(to, attribute.KeyValue{Key: attribute.Key(key), Value: exportedValue(a.Value)})
+	return set(to, attribute.KeyValue{Key: attribute.Key(key), Value: exportedValue(a.Value)})
+}
+
+// set adds an attribute, in the place of one with the same key: a record has each key once, the last value wins. Records have few
+// attributes, and the SDK, which would see to it with maps, is told not to.
+func set(to []attribute.KeyValue, kv attribute.KeyValue) []attribute.KeyValue {
+	for i := range to {
+		if to[i].Key == kv.Key {
+			to[i] = kv
+			return to
+		}
+	}
+	return append(to, kv)
 }
 
 func exportedValue(v slog.Value) attribute.Value {

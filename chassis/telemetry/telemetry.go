@@ -134,7 +134,8 @@ func (t *Telemetry) startLogging(ctx context.Context, opt Options, bound *bound)
 	}
 	batches := sdklog.NewBatchProcessor(boundRecordExporter{exporter, bound}, sdklog.WithMaxQueueSize(exportQueue),
 		sdklog.WithExportMaxBatchSize(exportBatch), sdklog.WithExportInterval(exportInterval))
-	t.records = sdklog.NewLoggerProvider(sdklog.WithResource(resourceOf(opt)), sdklog.WithProcessor(boundRecords{batches, bound}))
+	t.records = sdklog.NewLoggerProvider(sdklog.WithResource(resourceOf(opt)), sdklog.WithProcessor(boundRecords{batches, bound}),
+		sdklog.WithAllowKeyDuplication()) // exportHandler leaves none
 	export := &exportHandler{level: t.Level, logger: t.records.Logger("github.com/trellis-mesh/trellis/chassis/telemetry")}
 	t.Log = slog.New(slog.NewMultiHandler(t.written.Handler(), export))
 	return nil
