@@ -164,6 +164,9 @@ func placeOrders(ctx context.Context, db *database.DB, s *saga.Saga[trip], name 
 			}
 			return s.Start(ctx, tx, id, trip{})
 		})
+		if database.Away(err) { // the other process had the one writer of SQLite for too long: a client would ask again
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -185,7 +188,7 @@ func drain(ctx context.Context, s *saga.Saga[trip]) error {
 				if state != saga.Parked {
 					continue
 				}
-				if err := s.Resume(ctx, i.ID); err != nil {
+				if err := s.Resume(ctx, i.ID); err != nil && !database.Away(err) {
 					return err
 				}
 			}

@@ -170,7 +170,11 @@ func (m *mortal) Abort(ctx context.Context, txn string) error {
 func placeOrders(ctx context.Context, db *database.DB, c *twophase.Coordinator[cart], name string) error {
 	for n := 0; ; n++ {
 		id := fmt.Sprint(name, "-", n)
-		if err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return c.Begin(ctx, tx, id, oneItem) }); err != nil {
+		err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return c.Begin(ctx, tx, id, oneItem) })
+		if database.Away(err) { // the other process had the one writer of SQLite for too long: a client would ask again
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		fmt.Println("committed")            // the parent counts the lines
