@@ -102,20 +102,25 @@ func moveOnAndOn(ctx context.Context, r *shard.Router) error {
 }
 
 func TestNothingIsLostWhenProcessesAreKilled(t *testing.T) {
-	urls := map[string]string{}
-	for _, name := range []string{"s1", "s2", "s3"} {
-		urls[name] = "sqlite://" + filepath.Join(t.TempDir(), name+".db")
-	}
-	crash(t, urls, 5, 200)
+	killed(t, func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "shard.db") }, 5, 200)
 }
 
-func crash(t *testing.T, urls map[string]string, everyday, answers int) {
+// killed has the rounds, a few at a time each with databases of its own: a move copies all that was ever written.
+func killed(t *testing.T, url func(t *testing.T) string, everyday, answers int) {
 	t.Helper()
 	rounds := soak.Rounds(t, everyday)
-	next := 0
+	for first := 0; first < rounds; first += everyday {
+		t.Run(fmt.Sprint("from round ", first), func(t *testing.T) { killedFor(t, url, min(everyday, rounds-first), answers) })
+	}
+}
+
+func killedFor(t *testing.T, url func(t *testing.T) string, rounds, answers int) {
+	t.Helper()
+	urls := map[string]string{}
 	c := newCluster(t, func(t *testing.T) *database.DB {
-		next++
-		return openURL(t, urls[fmt.Sprint("s", next)])
+		name := fmt.Sprint("s", len(urls)+1)
+		urls[name] = url(t)
+		return openURL(t, urls[name])
 	})
 	r := c.replica(t, regions())
 	var keys []shard.Key

@@ -14,5 +14,5 @@ func TestPostgresConforms(t *testing.T) {
 }
 
 func TestNothingIsLostWhenProcessesOnPostgresAreKilled(t *testing.T) {
-	crash(t, map[string]string{"s1": real.Postgres(t), "s2": real.Postgres(t), "s3": real.Postgres(t)}, 6, 300)
+	killed(t, func(t *testing.T) string { return real.Postgres(t) }, 6, 300)
 }
