@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/trellis-mesh/trellis/chassis/problem"
 )
 
 // Identity is on whose behalf a request is made, as a verified token says. It is shared between requests: do not change it.
@@ -29,6 +31,26 @@ func (i *Identity) Has(scopes ...string) bool {
 		}
 	}
 	return true
+}
+
+// User gives the user in whose name the request that ctx belongs to is made. There is none when a client acts in its own name, and none
+// where the contract asks for no token.
+func User(ctx context.Context) (id string, ok bool) {
+	i, ok := From(ctx)
+	if !ok || i.Subject == i.Client {
+		return "", false
+	}
+	return i.Subject, true
+}
+
+// Own refuses a request in the name of any user but this one: a scope says what may be done, and not whose things it may be done to. What
+// a client does in its own name, its scopes alone decide, and the contract where it asks for no token. Whoever may not even learn that a
+// thing is there is better told that it is not.
+func Own(ctx context.Context, user string) error {
+	if id, ok := User(ctx); ok && id != user {
+		return problem.Forbidden("not_yours", "The access token speaks for another user.")
+	}
+	return nil
 }
 
 type identityKey struct{}

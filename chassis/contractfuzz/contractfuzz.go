@@ -219,7 +219,7 @@ func (h *harness) tokens(t testing.TB) string {
 		}
 	}
 	for which, granted := range map[token][]string{everything: scopes, nothing: nil} {
-		text, _, err := issuer.Issue(auth.Grant{Subject: "somebody", Client: "contractfuzz", Scopes: granted})
+		text, _, err := issuer.Issue(auth.Grant{Subject: "contractfuzz", Client: "contractfuzz", Scopes: granted})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,6 @@ func wire(ctx context.Context, s *chassis.Service) error {
 		return err
 	}
 	api.Register(s.Router(), http.New(http.Deps{Orders: orders, Store: store.New(deps.database, deps.outbox), Clients: deps.clients}))
-	subscribe(s, consumer.New(deps.inbox, orders))
+	subscribe(s, consumer.New(deps.inbox, orders, s.Log()))
 	return nil
 }

@@ -20,6 +20,9 @@ func (h *Handler) GetDashboard(ctx context.Context, request api.GetDashboardRequ
 	if userID == "" {
 		return nil, problem.BadRequest("user_missing", "Neither the request nor its access token says whose dashboard is meant.")
 	}
+	if err := auth.Own(ctx, userID); err != nil {
+		return nil, err
+	}
 	dashboard, err := h.Screens.Dashboard(ctx, userID)
 	if err != nil {
 		return nil, err

@@ -3,11 +3,15 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/services/bff-web/api"
 )
 
 // GetUserOrders gives the orders of a user with a summary.
 func (h *Handler) GetUserOrders(ctx context.Context, request api.GetUserOrdersRequestObject) (api.GetUserOrdersResponseObject, error) {
+	if err := auth.Own(ctx, request.ID); err != nil {
+		return nil, err
+	}
 	limit := 50 // as the contract says
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit

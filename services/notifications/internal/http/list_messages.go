@@ -3,11 +3,15 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/services/notifications/api"
 )
 
 // ListMessages lists the messages to a customer, the latest first.
 func (h *Handler) ListMessages(ctx context.Context, request api.ListMessagesRequestObject) (api.ListMessagesResponseObject, error) {
+	if err := auth.Own(ctx, request.Params.CustomerID); err != nil {
+		return nil, err
+	}
 	limit := 50 // as the contract says
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit

@@ -3,6 +3,7 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/trellis-mesh/trellis/chassis/outbox"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
@@ -18,9 +19,10 @@ type Orders interface {
 type Consumer struct {
 	inbox  *outbox.Inbox
 	orders Orders
+	log    *slog.Logger
 }
 
 // New makes a consumer. The orders are in the inbox's database.
-func New(inbox *outbox.Inbox, orders Orders) *Consumer {
-	return &Consumer{inbox: inbox, orders: orders}
+func New(inbox *outbox.Inbox, orders Orders, log *slog.Logger) *Consumer {
+	return &Consumer{inbox: inbox, orders: orders, log: log}
 }

@@ -31,7 +31,7 @@ func newConsumer(t *testing.T) (*Consumer, *store.Store, func() []event.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(outbox.NewInbox(db, "orders"), orders), store.New(db, box), func() []event.Event {
+	return New(outbox.NewInbox(db, "orders"), orders, slog.New(slog.DiscardHandler)), store.New(db, box), func() []event.Event {
 		// A relay that is told to stop publishes first what it finds.
 		ctx, stop := context.WithCancel(t.Context())
 		stop()

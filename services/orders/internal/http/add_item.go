@@ -12,6 +12,9 @@ import (
 
 // AddItem adds a product to a draft at the price that catalog has now. With an Idempotency-Key it may be repeated.
 func (h *Handler) AddItem(ctx context.Context, request api.AddItemRequestObject) (api.AddItemResponseObject, error) {
+	if err := h.own(ctx, request.ID); err != nil {
+		return nil, err
+	}
 	item, err := h.item(ctx, "/productId", *request.Body)
 	if err != nil {
 		return nil, err

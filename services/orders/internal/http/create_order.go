@@ -5,6 +5,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/idempotency"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/app"
@@ -14,6 +15,9 @@ import (
 // CreateOrder takes an order at the prices that catalog has now, or begins a draft. With an Idempotency-Key it may be repeated: the
 // order, the used key and the answer are kept together.
 func (h *Handler) CreateOrder(ctx context.Context, request api.CreateOrderRequestObject) (api.CreateOrderResponseObject, error) {
+	if err := auth.Own(ctx, request.Body.CustomerID); err != nil {
+		return nil, err
+	}
 	customer, err := h.customer(ctx, request.Body.CustomerID)
 	if err != nil {
 		return nil, err

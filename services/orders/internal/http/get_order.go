@@ -12,6 +12,9 @@ func (h *Handler) GetOrder(ctx context.Context, request api.GetOrderRequestObjec
 	if err != nil {
 		return nil, refusal(err)
 	}
+	if err := owned(ctx, order); err != nil {
+		return nil, err
+	}
 	answer, err := present(order)
 	return api.GetOrder200JSONResponse(answer), err
 }

@@ -3,13 +3,16 @@ package http
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/contracts/money"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/app"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
+	"github.com/trellis-mesh/trellis/services/orders/internal/store"
 )
 
 // Orders takes orders; *app.Orders says what its methods do.
@@ -51,8 +54,30 @@ func New(deps Deps) *Handler {
 // newID gives ids that sort by the time they were made at, which keeps the index of the table compact.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// own refuses a user the order of another: to others it is not there. Whose an order is never changes.
+func (h *Handler) own(ctx context.Context, id string) error {
+	if _, ok := auth.User(ctx); !ok {
+		return nil
+	}
+	order, err := h.Store.Get(ctx, id)
+	if err != nil {
+		return refusal(err)
+	}
+	return owned(ctx, order)
+}
+
+func owned(ctx context.Context, order domain.Snapshot) error {
+	if err := auth.Own(ctx, order.Customer.ID); err != nil {
+		return refusal(errors.Join(store.ErrNotFound, err))
+	}
+	return nil
+}
+
 // change changes an order and shows it.
 func (h *Handler) change(ctx context.Context, id string, change func(*domain.Order) error) (api.Order, error) {
+	if err := h.own(ctx, id); err != nil {
+		return api.Order{}, err
+	}
 	order, err := h.Orders.Change(ctx, id, change, nil)
 	if err != nil {
 		return api.Order{}, refusal(err)

@@ -3,12 +3,16 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/services/orders/api"
 	"github.com/trellis-mesh/trellis/services/orders/internal/domain"
 )
 
 // ListOrders gives the orders of a customer, the latest first; drafts only when they are asked for.
 func (h *Handler) ListOrders(ctx context.Context, request api.ListOrdersRequestObject) (api.ListOrdersResponseObject, error) {
+	if err := auth.Own(ctx, request.Params.CustomerID); err != nil {
+		return nil, err
+	}
 	limit := 50 // as the contract says
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit

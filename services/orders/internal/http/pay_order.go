@@ -12,6 +12,9 @@ import (
 
 // PayOrder pays the invoice of an order, and says what was undone when it could not be.
 func (h *Handler) PayOrder(ctx context.Context, request api.PayOrderRequestObject) (api.PayOrderResponseObject, error) {
+	if err := h.own(ctx, request.ID); err != nil {
+		return nil, err
+	}
 	order, err := h.Orders.Pay(ctx, request.ID, request.Body.PaymentMethod)
 	if err != nil {
 		return nil, refusal(err)

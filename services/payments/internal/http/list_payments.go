@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/services/payments/api"
 )
 
@@ -12,6 +13,9 @@ const defaultLimit = 50
 // ListPayments gives a customer's payments, the latest first, as they are known: those that the gateway did not tell about
 // when it was asked last are marked.
 func (h *Handler) ListPayments(ctx context.Context, request api.ListPaymentsRequestObject) (api.ListPaymentsResponseObject, error) {
+	if err := auth.Own(ctx, request.Params.CustomerID); err != nil {
+		return nil, err
+	}
 	limit := defaultLimit
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit

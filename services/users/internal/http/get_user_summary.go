@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
@@ -13,6 +14,9 @@ import (
 
 // GetUserSummary gives what a user has ordered, and waits for an order that it must know of.
 func (h *Handler) GetUserSummary(ctx context.Context, request api.GetUserSummaryRequestObject) (api.GetUserSummaryResponseObject, error) {
+	if err := auth.Own(ctx, request.ID); err != nil {
+		return nil, err
+	}
 	if _, err := h.Store.Get(ctx, request.ID); errors.Is(err, store.ErrNotFound) {
 		return nil, problem.NotFound("user_not_found", "There is no such user.")
 	} else if err != nil {

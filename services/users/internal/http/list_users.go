@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/trellis-mesh/trellis/chassis/auth"
 	"github.com/trellis-mesh/trellis/chassis/problem"
 	"github.com/trellis-mesh/trellis/services/users/api"
 	"github.com/trellis-mesh/trellis/services/users/internal/store"
@@ -14,6 +15,9 @@ const defaultLimit = 50
 
 // ListUsers gives a page of the users in the order of their names.
 func (h *Handler) ListUsers(ctx context.Context, request api.ListUsersRequestObject) (api.ListUsersResponseObject, error) {
+	if _, ok := auth.User(ctx); ok {
+		return nil, problem.Forbidden("not_yours", "The access token speaks for a user, and others are none of a user's business.")
+	}
 	limit := defaultLimit
 	if request.Params.Limit != nil {
 		limit = *request.Params.Limit
