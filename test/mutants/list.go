@@ -31,6 +31,11 @@ var all = []mutant{
 		[]tests{{"chassis/saga", "TestSQLiteConforms/a compensation that fails"}},
 	},
 	{
+		"tokens", "a user's token reaches the things of another",
+		[]edit{{"chassis/auth/identity.go", "ok && id != user", "ok && id == \"\""}},
+		[]tests{{"services/orders/internal/http", "TestUsersReach"}, {"services/payments/internal/http", "TestUsersReach"}},
+	},
+	{
 		"leases", "who lost its lease writes on",
 		[]edit{{"chassis/internal/lease/lease.go", `.Where("id = ?", c.ID).Where("fence = ?", c.Fence)` + "\n\tswitch", `.Where("id = ?", c.ID)` + "\n\tswitch"}},
 		[]tests{{"chassis/internal/lease", "."}, {"chassis/saga", "TestSQLiteConforms/who lost its lease"}},
