@@ -43,7 +43,7 @@ func (c *Consumer) deadLetter(open, ctx context.Context, m kafka.Message, attemp
 		}
 		c.grumble.warn(c.opt.Log, "a dead letter cannot be kept yet, its partition waits", o.err, "topic", m.Topic, "partition", m.Partition)
 		if errors.Is(o.err, ErrRefused) { // with the headers it is larger than it was
-			o.value, o.headers = nil, truncated(o.headers)
+			o.key, o.value, o.headers = shortened(o.key), nil, truncated(o.headers)
 		}
 		if !wait(open, 200*time.Millisecond) {
 			return false
@@ -53,13 +53,9 @@ func (c *Consumer) deadLetter(open, ctx context.Context, m kafka.Message, attemp
 
 func deadHeaders(m kafka.Message, attempts int, cause error) []kafka.Header {
 	headers := slices.DeleteFunc(slices.Clone(m.Headers), func(h kafka.Header) bool { return strings.HasPrefix(h.Key, deadPrefix) })
-	text := strings.ToValidUTF8(cause.Error(), "?")
-	if len(text) > longestCause {
-		text = strings.ToValidUTF8(text[:longestCause], "")
-	}
 	for _, h := range [][2]string{
 		{deadAttempts, strconv.Itoa(attempts)},
-		{deadCause, text},
+		{deadCause, shortened(strings.ToValidUTF8(cause.Error(), "?"))},
 		{deadOrigin, fmt.Sprintf("%s/%d/%d", m.Topic, m.Partition, m.Offset)},
 		{deadTime, time.Now().UTC().Format(time.RFC3339Nano)},
 	} {
@@ -68,9 +64,19 @@ func deadHeaders(m kafka.Message, attempts int, cause error) []kafka.Header {
 	return headers
 }
 
+// shortened leaves of a text what a dead letter has room for at any rate.
+func shortened(text string) string {
+	if len(text) <= longestCause {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestCause], "")
+}
+
 // truncated keeps what tells where the record is, and what it was unless that itself is large.
 func truncated(headers []kafka.Header) []kafka.Header {
-	headers = slices.DeleteFunc(slices.Clone(headers), func(h kafka.Header) bool { return len(h.Key)+len(h.Value) > 2*longestCause })
+	headers = slices.DeleteFunc(slices.Clone(headers), func(h kafka.Header) bool {
+		return h.Key == deadTruncated || len(h.Key)+len(h.Value) > 2*longestCause
+	})
 	if len(headers) > 100 {
 		headers = headers[len(headers)-4:]
 	}

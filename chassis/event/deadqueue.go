@@ -66,10 +66,19 @@ func (d *DeadLetters) List(ctx context.Context, limit int) ([]DeadLetter, error)
 }
 
 // Redrive hands the oldest letters, at most limit (0: all), to the group's consumer again and gives their number. Other
-// groups do not see them. One that fails again becomes a dead letter again.
+// groups do not see them. One that fails again becomes a dead letter again. What was truncated is taken from its origin; it ends at a letter
+// whose origin has deleted it.
 func (d *DeadLetters) Redrive(ctx context.Context, limit int) (int, error) {
 	n, err := d.consume(ctx, limit, func(letter DeadLetter) error {
-		o := &outgoing{key: letter.Key, value: letter.Value, headers: slices.DeleteFunc(letter.headers, isDeadHeader)}
+		key, value, headers := letter.Key, letter.Value, letter.headers
+		if letter.Truncated {
+			whole, err := d.original(ctx, letter)
+			if err != nil {
+				return err
+			}
+			key, value, headers = string(whole.Key), whole.Value, whole.Headers
+		}
+		o := &outgoing{key: key, value: value, headers: slices.DeleteFunc(slices.Clone(headers), isDeadHeader)}
 		d.out.send(ctx, redriveTopic(d.group), []*outgoing{o})
 		return o.err
 	})
@@ -211,16 +220,56 @@ func (d *DeadLetters) positions(ctx context.Context, topic string, ids []int) (m
 	return at, err
 }
 
+// original is the record that a letter was.
+func (d *DeadLetters) original(ctx context.Context, letter DeadLetter) (kafka.Message, error) {
+	gone := func(cause error) error {
+		return fmt.Errorf("letter %s has no payload, which was too large for it, and its origin %s does not give it: %w; discard the letter, "+
+			"or have the event published again", letter.ID(), letter.Origin, cause)
+	}
+	words := strings.Split(letter.Origin, "/")
+	if len(words) != 3 {
+		return kafka.Message{}, gone(errors.New("it is not of the form topic/partition/offset"))
+	}
+	partition, err := strconv.Atoi(words[1])
+	if err != nil {
+		return kafka.Message{}, gone(err)
+	}
+	offset, err := strconv.ParseInt(words[2], 10, 64)
+	if err != nil {
+		return kafka.Message{}, gone(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	reader, done := d.reader(words[0], partition)
+	defer done()
+	if err := reader.SetOffset(offset); err != nil {
+		return kafka.Message{}, gone(err)
+	}
+	m, err := reader.FetchMessage(ctx)
+	if err != nil {
+		return kafka.Message{}, gone(err)
+	}
+	if m.Offset != offset {
+		return kafka.Message{}, gone(fmt.Errorf("the oldest record that is left has the offset %d", m.Offset))
+	}
+	return m, nil
+}
+
+func (d *DeadLetters) reader(topic string, partition int) (reader *kafka.Reader, done func()) {
+	dialer := newDialer(d.conn)
+	reader = kafka.NewReader(kafka.ReaderConfig{
+		Brokers: d.conn.Brokers, Topic: topic, Partition: partition, Dialer: dialer.Dialer,
+		MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 2 * time.Second, ReadLagInterval: -1,
+	})
+	return reader, func() { closeReader(reader, dialer) }
+}
+
 func (d *DeadLetters) readPartition(ctx context.Context, partition int, from, end int64) ([]DeadLetter, error) {
 	if from >= end {
 		return nil, nil
 	}
-	dialer := newDialer(d.conn)
-	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: d.conn.Brokers, Topic: deadTopic(d.group), Partition: partition, Dialer: dialer.Dialer,
-		MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 2 * time.Second, ReadLagInterval: -1,
-	})
-	defer closeReader(reader, dialer)
+	reader, done := d.reader(deadTopic(d.group), partition)
+	defer done()
 	if err := reader.SetOffset(from); err != nil {
 		return nil, err
 	}

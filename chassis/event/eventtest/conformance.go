@@ -25,6 +25,8 @@ func Conformance(t *testing.T, brokers []string) {
 		{"a stop does not wait for a database that is away", stopWhileAway},
 		{"hostile records become dead letters", hostileRecords},
 		{"a dead letter too large to keep is truncated", truncatedDeadLetter},
+		{"a record with a huge key becomes a dead letter", hugeKey},
+		{"a truncated dead letter is redriven whole", redriveTruncated},
 		{"dead letters are redriven to their group alone", redrive},
 		{"a letter whose clock was behind is not lost", invertedLetters},
 		{"a stop finishes the event in hand and commits it", stopFinishes},

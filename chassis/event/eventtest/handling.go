@@ -1,6 +1,7 @@
 package eventtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,16 +154,69 @@ func hostileRecords(l *lab) {
 	}
 }
 
+// batchLimit is the brokers' default for a batch.
+const batchLimit = 1048588
+
 func truncatedDeadLetter(l *lab) {
 	typ, group := l.typ("thing.huge"), l.group("g")
-	const limit = 1048588 // the brokers' default for a batch
 	l.consume(group, map[string]event.Handler{typ: (&sink{}).handle}, func(o *event.ConsumerOptions) { o.Topics.Partitions = 1 })
 	l.eventually("the topics are there", func() bool { return topicExists(l, typ) })
-	l.raw(typ, make([]byte, limit-100)) // fits, but not with a dead letter's headers
+	l.raw(typ, make([]byte, batchLimit-100)) // fits, but not with a dead letter's headers
 	d := l.deadLetters(group, 1)
 	if len(d) == 1 && (!d[0].Truncated || d[0].Origin != typ+"/0/0" || d[0].Cause == "") {
 		l.Errorf("the dead letter is truncated: %v, origin %q, cause %q", d[0].Truncated, d[0].Origin, d[0].Cause)
 	}
+}
+
+// hugeKey has a record whose key alone leaves no room for a dead letter's headers: it must not stop its partition.
+func hugeKey(l *lab) {
+	typ, group := l.typ("thing.keyed"), l.group("g")
+	var got sink
+	l.consume(group, map[string]event.Handler{typ: got.handle}, func(o *event.ConsumerOptions) { o.Topics.Partitions = 1 })
+	l.eventually("the topics are there", func() bool { return topicExists(l, typ) })
+	l.write(kafka.Message{Topic: typ, Key: bytes.Repeat([]byte("k"), batchLimit-150), Value: []byte("no event")})
+	l.publish(l.event(typ, "good", 1))
+	l.eventually("the event behind it is handled", func() bool { return got.len() == 1 })
+	d := l.deadLetters(group, 1)
+	if len(d) == 1 && (!d[0].Truncated || d[0].Origin != typ+"/0/0" || len(d[0].Key) > 1000 || !strings.HasPrefix(d[0].Key, "kkk")) {
+		l.Errorf("the dead letter is truncated: %v, origin %q, key of %d bytes", d[0].Truncated, d[0].Origin, len(d[0].Key))
+	}
+}
+
+// redriveTruncated redrives a letter without a payload: the handler gets the event as it was.
+func redriveTruncated(l *lab) {
+	typ, group := l.typ("thing.whole"), l.group("g")
+	var mended atomic.Bool
+	var length atomic.Int64
+	long := errors.New(strings.Repeat("x", 5000)) // a letter keeps the first thousand
+	l.consume(group, map[string]event.Handler{typ: func(_ context.Context, e event.Event) error {
+		if !mended.Load() {
+			return event.Permanent(long)
+		}
+		p, err := event.Decode[payload](e)
+		length.Store(int64(len(p.Text)))
+		return err
+	}}, func(o *event.ConsumerOptions) { o.Topics.Partitions = 1 })
+	l.eventually("the topics are there", func() bool { return topicExists(l, typ) })
+	large, err := event.New(typ, "k", payload{Text: strings.Repeat("x", batchLimit-1300)}) // fits, with its own headers
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.publish(large)
+	if d := l.deadLetters(group, 1); len(d) == 1 && (!d[0].Truncated || len(d[0].Value) > 0) {
+		l.Fatalf("the letter has %d bytes, truncated: %v", len(d[0].Value), d[0].Truncated)
+	}
+	queue, err := event.OpenDeadLetters(l.connection(), group)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer func() { _ = queue.Close() }()
+	mended.Store(true)
+	if n, err := queue.Redrive(l.Context(), 0); n != 1 || err != nil {
+		l.Fatalf("redrove %d, %v", n, err)
+	}
+	l.eventually("the whole event is handled", func() bool { return length.Load() == batchLimit-1300 })
+	l.deadLetters(group, 0)
 }
 
 func redrive(l *lab) {

@@ -70,14 +70,18 @@ func (l *lab) publish(events ...event.Event) {
 // raw writes a record with the key "k", as anybody may.
 func (l *lab) raw(topic string, value []byte, headers ...kafka.Header) {
 	l.Helper()
+	l.write(kafka.Message{Topic: topic, Key: []byte("k"), Value: value, Headers: headers})
+}
+
+func (l *lab) write(m kafka.Message) {
+	l.Helper()
 	w := &kafka.Writer{Addr: kafka.TCP(l.brokers...), RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond, BatchBytes: 10 << 20,
 		Transport: &kafka.Transport{}}
 	defer func() {
 		w.Transport.(*kafka.Transport).CloseIdleConnections()
 		_ = w.Close()
 	}()
-	err := w.WriteMessages(l.Context(), kafka.Message{Topic: topic, Key: []byte("k"), Value: value, Headers: headers})
-	if err != nil {
+	if err := w.WriteMessages(l.Context(), m); err != nil {
 		l.Fatal(err)
 	}
 }
