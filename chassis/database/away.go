@@ -15,7 +15,7 @@ import (
 var awayStates = []string{"08", "53", "57P"}
 
 // Away reports whether err says that the database cannot be reached or cannot serve now. It says nothing about what the database was
-// asked, so the same may be asked again until it is back. A statement that takes too long, or that is cut off under way, is not it: the
+// asked, so the same may be asked again until it is back: InTx could not begin, for a second at least. A statement that takes too long, or that is cut off under way, is not it: the
 // statement may be at fault.
 func Away(err error) bool {
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
@@ -25,5 +25,6 @@ func Away(err error) bool {
 		return lite.Code() == 5 || lite.Code() == 13 // SQLITE_BUSY: another process writes; SQLITE_FULL: the disk is
 	}
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, ErrBusy)
+	return errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) ||
+		errors.Is(err, ErrBusy) || errors.Is(err, errSilent)
 }

@@ -54,7 +54,7 @@ func (db *DB) attempt(ctx context.Context, fn func(context.Context, bun.Tx) erro
 		return nil, err
 	}
 	defer release()
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := db.begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
@@ -67,6 +67,22 @@ func (db *DB) attempt(ctx context.Context, fn func(context.Context, bun.Tx) erro
 	}
 	return hooks, nil
 }
+
+// silence is how long a database does not answer that counts as away.
+const silence = time.Second
+
+// begin tells a database that does not answer, which nobody told that connections to it are dead, from a caller that came too late.
+func (db *DB) begin(ctx context.Context) (bun.Tx, error) {
+	began := time.Now()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && time.Since(began) >= silence {
+		err = fmt.Errorf("%w: %w", errSilent, err)
+	}
+	return tx, err
+}
+
+// errSilent means that a transaction could not even begin: nothing was asked of the database yet.
+var errSilent = errors.New("the database does not answer")
 
 // join runs fn inside s, behind a savepoint.
 func (s *scope) join(ctx context.Context, fn func(context.Context, bun.Tx) error) error {

@@ -15,7 +15,7 @@ const UserHeader = "Test-User"
 // Anybody lets every request through, in the name of somebody with the scopes that it needs. It is Options.Authorize of
 // package httpserver.
 func Anybody(ctx context.Context, header http.Header, alternatives [][]string) (context.Context, error) {
-	somebody := &auth.Identity{Subject: "test", Client: "test"}
+	somebody := &auth.Identity{Subject: "somebody", Client: "somebody"}
 	if user := header.Get(UserHeader); user != "" {
 		somebody.Subject = user
 	}
