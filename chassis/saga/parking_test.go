@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/uptrace/bun"
@@ -135,6 +136,27 @@ func doneFails(t *testing.T, db *database.DB) {
 	settled(t, s, w, "1", saga.Completed, "+a")
 	if diff := cmp.Diff([]string{"1 completed +a"}, written()); diff != "" {
 		t.Errorf("Done (-want +got):\n%s", diff)
+	}
+}
+
+// doneLoses has the database choose the end's transaction, once, as the one of two that is to give way. That is no failure of Done.
+func doneLoses(t *testing.T, db *database.DB) {
+	w := newWorld()
+	calls := 0
+	s := newSaga(t, db, journey(w, 1, func(def *saga.Definition[trip]) {
+		def.Done = func(context.Context, bun.Tx, string, trip, saga.State) error {
+			if calls++; calls == 1 {
+				return &pgconn.PgError{Code: "40P01"}
+			}
+			return nil
+		}
+	}))
+	run(t, s)
+	start(t, db, s, "1")
+	settled(t, s, w, "1", saga.Completed, "+a")
+	failures, err := db.NewSelect().Table("saga_log").Where("error <> ''").Count(t.Context())
+	if err != nil || failures != 0 || calls != 2 {
+		t.Errorf("%d calls of Done, %d failures in the log, %v", calls, failures, err)
 	}
 }
 

@@ -307,7 +307,8 @@ func (s *Saga[S]) write(ctx context.Context, c *lease.Claim, r *row, e entry, fa
 		if err := lease.Exec(ctx, c.Update(tx, r, next).Column(columns...)); err != nil {
 			return err
 		}
-		if _, err := tx.NewInsert().Model(&e).Exec(ctx); err != nil {
+		line := e // the insert writes the row's number into it, and InTx may run this again
+		if _, err := tx.NewInsert().Model(&line).Exec(ctx); err != nil {
 			return err
 		}
 		if also != nil {

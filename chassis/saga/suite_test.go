@@ -54,6 +54,7 @@ func conformance(t *testing.T, open func(t *testing.T) *database.DB) {
 		"the end of a saga is not skipped":                           endIsNotSkipped,
 		"Done that fails undoes the end and is tried again":          doneFails,
 		"Done that goes on failing is parked, and resumed":           doneParked,
+		"Done that loses against another transaction runs again":     doneLoses,
 		"a step that the definition lost is parked until it is back": lostStep,
 		"a state that does not fit is parked":                        misfitState,
 		"two workers never share a saga":                             twoWorkers,
