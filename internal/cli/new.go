@@ -31,10 +31,10 @@ compiles and passes its tests right away. On a terminal, without a name, it asks
 		Args:              arguments(0, 1, "scaffold new NAME"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && !a.Interactive {
+			w.name = strings.Join(args, "")
+			if w.name == "" && (len(args) > 0 || !a.Interactive) { // a script's variable that is empty asks for no form
 				return usage("new: the service's name is missing: scaffold new NAME, such as `scaffold new greeter --database postgres`")
 			}
-			w.name = strings.Join(args, "")
 			return a.with(func(s *session) error { return a.create(cmd.Context(), s, w, show) })
 		},
 	}
