@@ -5,6 +5,8 @@ package authtest
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 
 	"github.com/trellis-mesh/trellis/chassis/auth"
 )
@@ -23,4 +25,14 @@ func Anybody(ctx context.Context, header http.Header, alternatives [][]string) (
 		somebody.Scopes = alternatives[0]
 	}
 	return auth.With(ctx, somebody), nil
+}
+
+// Ask sends a request with a JSON body in a user's name, and gives the status of the answer.
+func Ask(h http.Handler, user, method, path, body string) (status int) {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(UserHeader, user)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
 }

@@ -2,8 +2,6 @@ package http
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
@@ -15,14 +13,6 @@ func TestUsersReachTheirOwnOrdersOnly(t *testing.T) {
 	var placed, draft api.Order
 	call(t, h, "POST", "/v1/orders", teaForTwo, http.StatusCreated, &placed)
 	call(t, h, "POST", "/v1/orders", `{"customerId": "ada", "items": [{"productId": "tea", "quantity": 1}], "draft": true}`, http.StatusCreated, &draft)
-	status := func(user, method, path, body string) int {
-		r := httptest.NewRequest(method, path, strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set(authtest.UserHeader, user)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
-	}
 	for _, c := range []struct {
 		method, path, body string
 		own, others        int
@@ -37,10 +27,10 @@ func TestUsersReachTheirOwnOrdersOnly(t *testing.T) {
 		{"POST", "/v1/orders/" + draft.ID + "/confirm", "", 422, 404},
 		{"POST", "/v1/orders/" + placed.ID + "/pay", `{"paymentMethod": "m-1"}`, 409, 404},
 	} {
-		if got := status("mallory", c.method, c.path, c.body); got != c.others {
+		if got := authtest.Ask(h, "mallory", c.method, c.path, c.body); got != c.others {
 			t.Errorf("%s %s of another user: status %d, want %d", c.method, c.path, got, c.others)
 		}
-		if got := status("ada", c.method, c.path, c.body); got != c.own {
+		if got := authtest.Ask(h, "ada", c.method, c.path, c.body); got != c.own {
 			t.Errorf("%s %s of one's own: status %d, want %d", c.method, c.path, got, c.own)
 		}
 	}

@@ -2,8 +2,6 @@ package http
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/trellis-mesh/trellis/chassis/auth/authtest"
@@ -14,14 +12,6 @@ func TestUsersReachThemselvesOnly(t *testing.T) {
 	h := serve(t, Deps{Store: &fakeStore{}, Summaries: &fakeSummaries{}})
 	var created api.User
 	call(t, h, "POST", "/v1/users", ada, http.StatusCreated, &created)
-	status := func(user, method, path, body string) int {
-		r := httptest.NewRequest(method, path, strings.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set(authtest.UserHeader, user)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
-	}
 	for _, c := range []struct {
 		method, path, body string
 		own, others        int
@@ -30,10 +20,10 @@ func TestUsersReachThemselvesOnly(t *testing.T) {
 		{"GET", "/v1/users/" + created.ID + "/summary", "", 200, 403},
 		{"GET", "/v1/users", "", 403, 403},
 	} {
-		if got := status("mallory", c.method, c.path, c.body); got != c.others {
+		if got := authtest.Ask(h, "mallory", c.method, c.path, c.body); got != c.others {
 			t.Errorf("%s %s of another user: status %d, want %d", c.method, c.path, got, c.others)
 		}
-		if got := status(created.ID, c.method, c.path, c.body); got != c.own {
+		if got := authtest.Ask(h, created.ID, c.method, c.path, c.body); got != c.own {
 			t.Errorf("%s %s of one's own: status %d, want %d", c.method, c.path, got, c.own)
 		}
 	}
