@@ -29,7 +29,7 @@ func Anybody(ctx context.Context, header http.Header, alternatives [][]string) (
 
 // Ask sends a request with a JSON body in a user's name, and gives the status of the answer.
 func Ask(h http.Handler, user, method, path, body string) (status int) {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set(UserHeader, user)
 	w := httptest.NewRecorder()
